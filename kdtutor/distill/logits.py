@@ -1,0 +1,168 @@
+r"""Losses on a teacher's outputs.
+
+Notation: z_s, z_t are the logits of student and teacher, shape (N, C); T a temperature; p(T) = softmax(z / T);
+natural logarithms throughout. α weighs the distillation term.
+"""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kdtutor.distill.arguments import (
+    refuse_nan,
+    require_class_weights,
+    require_classes,
+    require_floating,
+    require_labels,
+    require_pair,
+    require_probabilities,
+    require_temperature,
+    require_weight,
+    values_are_readable,
+)
+
+Direction = Literal["forward", "reverse", "js"]
+Reduction = Literal["batchmean", "sum", "none"]
+
+
+def soften(logits: Tensor, temperature: float) -> Tensor:
+    """Probabilities of softened logits, p(T) = softmax(logits / T) over the last axis.
+
+    logits: (..., C), floating point, any finite size; -inf stands for a class that cannot occur. temperature: T > 0.
+    Returns probabilities of the same shape, device and dtype; each row sums to 1.
+    Raises TypeError for integer logits, ValueError for T <= 0, an empty class axis or NaN (on the CPU).
+    Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", section 2, 2015.
+    """
+    require_floating("logits", logits)
+    require_classes("logits", logits)
+    require_temperature(temperature)
+    refuse_nan(logits=logits)
+    return _log_softened(logits, temperature).exp().to(logits.dtype)
+
+
+def entropy(probs: Tensor) -> Tensor:
+    """Shannon entropy H(p) = -Σ_c p_c log p_c over the last axis, with 0 log 0 = 0.
+
+    probs: (..., C), rows that sum to 1. Returns (...), in nats, between 0 and log C.
+    Raises TypeError for integers, ValueError for rows that are no distribution (checked on the CPU).
+    Source: Shannon, "A Mathematical Theory of Communication", section 6, 1948.
+    """
+    require_probabilities("probs", probs)
+    return -torch.special.xlogy(probs, probs).sum(-1)
+
+
+def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
+    """Kullback-Leibler divergence KL(p ‖ q) = Σ_c p_c log(p_c / q_c) over the last axis: the expectation is under p.
+
+    p, q: (..., C) of one shape, rows that sum to 1. Returns (...), in nats, >= 0; inf where q is 0 and p is not.
+    Raises TypeError for integers, ValueError for shapes that differ or rows that are no distribution (on the CPU).
+    Source: Kullback, Leibler, "On Information and Sufficiency", section 2, 1951.
+    """
+    require_probabilities("p", p)
+    require_probabilities("q", q)
+    if p.shape != q.shape:
+        raise ValueError(f"p has shape {tuple(p.shape)}, q {tuple(q.shape)}: both need the same shape (..., C)")
+    return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum(-1)
+
+
+def kd_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: float = 4.0,
+    *,
+    direction: Direction = "forward",
+    class_weights: Tensor | None = None,
+    reduction: Reduction = "batchmean",
+) -> Tensor:
+    """Distillation loss T² · D(p_t(T), p_s(T)), summed over classes, averaged over the batch.
+
+    forward: D = KL(p_t ‖ p_s). reverse: D = KL(p_s ‖ p_t). js: D = ½ KL(p_t ‖ m) + ½ KL(p_s ‖ m), m = ½ (p_t + p_s).
+    class_weights w: (C,), multiplies each class's term of the sum; the weighted sum is smallest where p_s ∝ w · p_t and
+    may be negative for a single row. The teacher receives no gradient.
+
+    student_logits, teacher_logits: (N, C), any finite size; -inf stands for a class that cannot occur. Computed in
+    float32 at least. Returns a scalar in nats ("none": (N,)), in the student's dtype and on its device; float16
+    overflows to inf above 65504, where float32 and bfloat16 do not.
+    Raises TypeError for integer logits, ValueError for shapes that differ, T <= 0, unknown names, NaN (on the CPU).
+    Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", section 2, 2015 (T² and forward KL);
+    Lin, "Divergence Measures Based on the Shannon Entropy", section 4, 1991 (js).
+    """
+    require_pair(student_logits, teacher_logits)
+    require_temperature(temperature)
+    if class_weights is not None:
+        require_class_weights(class_weights, student_logits)
+    log_s = _log_softened(student_logits, temperature)
+    log_t = _log_softened(teacher_logits.detach(), temperature)
+    match direction:
+        case "forward":
+            terms = _kl_terms(log_t, log_s)
+        case "reverse":
+            terms = _kl_terms(log_s, log_t)
+        case "js":
+            log_m = _log_mean(log_t, log_s)
+            terms = (_kl_terms(log_t, log_m) + _kl_terms(log_s, log_m)) / 2
+        case _:
+            raise ValueError(f"direction is {direction!r}: one of 'forward', 'reverse', 'js' is needed")
+    if class_weights is not None:
+        terms = terms * class_weights.to(terms)
+    per_row = terms.sum(-1) * temperature**2
+    if values_are_readable(per_row) and bool(per_row.isnan().any()):
+        refuse_nan(student_logits=student_logits, teacher_logits=teacher_logits)
+    return _reduce(per_row, reduction).to(student_logits.dtype)
+
+
+def distillation_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    temperature: float = 4.0,
+    alpha: float = 0.9,
+) -> Tensor:
+    """Labels and teacher together: (1 - α) · CE(z_s, y) + α · T² · KL(p_t(T) ‖ p_s(T)), averaged over the batch.
+
+    student_logits, teacher_logits: (N, C). labels: (N,) class indices. α in [0, 1] weighs the teacher's term.
+    Returns a scalar in nats, in the student's dtype and on its device. Only the student receives a gradient.
+    Raises as `kd_loss`, and for labels that are not indices or α outside [0, 1].
+    Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", section 2, 2015.
+    """
+    require_pair(student_logits, teacher_logits)
+    require_labels(labels, student_logits)
+    require_weight("alpha", alpha, 0.0, 1.0)
+    hard = F.cross_entropy(_at_least_float32(student_logits), labels.long())
+    soft = kd_loss(_at_least_float32(student_logits), teacher_logits, temperature)
+    return ((1 - alpha) * hard + alpha * soft).to(student_logits.dtype)
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _log_softened(logits: Tensor, temperature: float) -> Tensor:
+    return F.log_softmax(_at_least_float32(logits) / temperature, dim=-1)
+
+
+def _log_mean(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """log ½(p + q); the clamp keeps the gradient of a class impossible to both at 0 instead of NaN."""
+    lowest = torch.finfo(log_p.dtype).min / 2
+    return torch.logaddexp(log_p.clamp_min(lowest), log_q.clamp_min(lowest)) - math.log(2)
+
+
+def _kl_terms(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """p (log p - log q) for each class; a class that p rules out adds nothing, also where q rules it out."""
+    p = log_p.exp()
+    possible = p > 0
+    return p * (torch.where(possible, log_p, 0.0) - torch.where(possible, log_q, 0.0))
+
+
+def _reduce(per_row: Tensor, reduction: Reduction) -> Tensor:
+    match reduction:
+        case "batchmean":
+            return per_row.mean()
+        case "sum":
+            return per_row.sum()
+        case "none":
+            return per_row
+    raise ValueError(f"reduction is {reduction!r}: one of 'batchmean', 'sum', 'none' is needed")
