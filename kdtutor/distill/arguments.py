@@ -78,7 +78,8 @@ def require_labels(labels: Tensor, logits: Tensor) -> None:
         raise TypeError(f"labels is {came}: an integer tensor of class indices is needed")
     if labels.shape != logits.shape[:1]:
         raise ValueError(
-            f"labels has shape {tuple(labels.shape)}, student_logits {tuple(logits.shape)}: labels need (N,), one index a row"
+            f"labels has shape {tuple(labels.shape)}, student_logits {tuple(logits.shape)}: "
+            "labels need (N,), one index a row"
         )
     if (
         values_are_readable(labels)
@@ -86,8 +87,8 @@ def require_labels(labels: Tensor, logits: Tensor) -> None:
         and not 0 <= int(labels.min()) <= int(labels.max()) < logits.shape[1]
     ):
         raise ValueError(
-            f"labels range from {int(labels.min())} to {int(labels.max())}: with {logits.shape[1]} classes they need 0 to "
-            f"{logits.shape[1] - 1}"
+            f"labels range from {int(labels.min())} to {int(labels.max())}: with {logits.shape[1]} "
+            f"classes they need 0 to {logits.shape[1] - 1}"
         )
 
 
