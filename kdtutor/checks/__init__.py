@@ -1,0 +1,25 @@
+"""Checks: what a learner's solution is held against, and the words it is answered with."""
+
+from kdtutor.checks.examine import examine
+from kdtutor.checks.exercise import Exercise, Law, Mistake, Verdict
+from kdtutor.checks.notebook import CheckFailed, check, hint, predict, reveal, use
+from kdtutor.checks.registry import exercises_by_unit
+from kdtutor.checks.secret import secret_generator, secret_labels, secret_logits
+
+__all__ = [
+    "CheckFailed",
+    "Exercise",
+    "Law",
+    "Mistake",
+    "Verdict",
+    "check",
+    "examine",
+    "exercises_by_unit",
+    "hint",
+    "predict",
+    "reveal",
+    "secret_generator",
+    "secret_labels",
+    "secret_logits",
+    "use",
+]

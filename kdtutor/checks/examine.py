@@ -1,0 +1,181 @@
+"""The judgement: untouched, right, or what is wrong with it, said once and by its name."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kdtutor.checks.difference import Difference, difference
+from kdtutor.checks.exercise import Exercise, Law, Mistake, Verdict
+from kdtutor.checks.observe import Raised, Returned, observe
+from kdtutor.checks.registry import find
+from kdtutor.checks.secret import secret_generator
+from kdtutor.checks.untouched import untouched
+
+PASSED = "Every value, shape and law agrees with the reference."
+
+
+def examine(exercise_name: str, solution: Any) -> Verdict:
+    """Judge `solution` as an answer to the exercise called `exercise_name`.
+
+    Returns a Verdict: "not-attempted" for a stub, "passed", "error" where the solution raised, otherwise "failed" with
+    the name of the known mistake it makes, if it makes one, and at most four lines of message.
+    Raises ValueError for a name that no unit has; never for anything the solution does.
+    """
+    return judge(exercise_name, find(exercise_name), solution)
+
+
+def judge(name: str, exercise: Exercise, solution: Any) -> Verdict:
+    """`examine` for an exercise at hand."""
+    if untouched(solution):
+        return Verdict(name, "not-attempted", None, f"{name} is still empty. Write it above, run it, then run this.")
+    if not exercise.wants_a_value and not callable(solution):
+        return Verdict(name, "failed", None, f"{name} is a {type(solution).__name__}: a function is needed.")
+    if exercise.wants_a_value and callable(solution):
+        return Verdict(name, "failed", None, f"{name} is a function: a value is needed.")
+    cases = list(exercise.inputs(secret_generator(name)))
+    wanted = _behaviour(exercise, exercise.reference, cases)
+    found = _behaviour(exercise, solution, cases)
+    errors = [outcome.error for outcome in found.outcomes if isinstance(outcome, Raised)]
+    if any(isinstance(error, NotImplementedError) for error in errors):
+        return Verdict(name, "not-attempted", None, f"{name} raises NotImplementedError: it is not written yet.")
+    if _agree(exercise, found, wanted) and not found.broken and found.changed is None:
+        return Verdict(name, "passed", None, PASSED)
+    mistake = _known_mistake(exercise, found, wanted, cases)
+    if mistake is not None:
+        return Verdict(name, "failed", mistake.name, mistake.message)
+    raised = next((outcome for outcome in found.outcomes if isinstance(outcome, Raised)), None)
+    if raised is not None:
+        return Verdict(name, "error", None, _words_of_error(name, raised))
+    return Verdict(name, "failed", None, _complaint(name, exercise, solution, found, wanted, cases))
+
+
+@dataclass(frozen=True)
+class _Behaviour:
+    """What a solution did: an outcome a case, the laws it broke, the argument it changed."""
+
+    outcomes: Sequence[Returned | Raised]
+    broken: Sequence[Law]
+    changed: int | None
+
+
+def _behaviour(exercise: Exercise, solution: Any, cases: Sequence[tuple[Any, ...]]) -> _Behaviour:
+    if exercise.wants_a_value:
+        return _Behaviour([Returned(solution)], [law for law in exercise.laws if not _holds(law, solution)], None)
+    outcomes = [observe(exercise.observe, solution, case) for case in cases]
+    if all(isinstance(outcome, Raised) for outcome in outcomes):
+        return _Behaviour(outcomes, [], None)
+    broken = [law for law in exercise.laws if not _holds(law, solution)]
+    changed = (outcome.changed for outcome in outcomes if isinstance(outcome, Returned) and outcome.changed is not None)
+    return _Behaviour(outcomes, broken, next(changed, None))
+
+
+def _holds(law: Law, solution: Any) -> bool:
+    outcome = observe(law.holds, solution, (secret_generator(law.name),))
+    return isinstance(outcome, Returned) and bool(outcome.value)
+
+
+def _difference(exercise: Exercise, found: Returned | Raised, wanted: Returned | Raised) -> Difference | None:
+    if isinstance(found, Raised) or isinstance(wanted, Raised):
+        if isinstance(found, Raised) and isinstance(wanted, Raised) and type(found.error) is type(wanted.error):
+            return None
+        return Difference("type", "an exception")
+    return difference(found.value, wanted.value, exercise.rtol, exercise.atol)
+
+
+def _agree(exercise: Exercise, found: _Behaviour, wanted: _Behaviour) -> bool:
+    pairs = zip(found.outcomes, wanted.outcomes, strict=True)
+    return all(_difference(exercise, f, w) is None for f, w in pairs)
+
+
+def _known_mistake(
+    exercise: Exercise, found: _Behaviour, wanted: _Behaviour, cases: Sequence[tuple[Any, ...]]
+) -> Mistake | None:
+    """The mistake that behaves as this solution does: the same answers, and among those the same broken laws.
+
+    Where the answers are the reference's own, the laws alone tell, so there the broken laws must be the same.
+    """
+    answers_right = _agree(exercise, found, wanted)
+    candidates = [(m, _behaviour(exercise, m.solution, cases)) for m in exercise.mistakes]
+    alike = [(m, b) for m, b in candidates if _agree(exercise, found, b)]
+    exact = [m for m, b in alike if _law_names(b) == _law_names(found) and b.changed == found.changed]
+    if exact or answers_right:
+        return exact[0] if exact else None
+    return alike[0][0] if alike else None
+
+
+def _law_names(behaviour: _Behaviour) -> set[str]:
+    return {law.name for law in behaviour.broken}
+
+
+def _complaint(
+    name: str,
+    exercise: Exercise,
+    solution: Any,
+    found: _Behaviour,
+    wanted: _Behaviour,
+    cases: Sequence[tuple[Any, ...]],
+) -> str:
+    """What to say of a solution that makes no known mistake: shape, type, NaN, a law, then the numbers."""
+    triples = zip(cases, found.outcomes, wanted.outcomes, strict=True)
+    differences = [(case, _difference(exercise, f, w)) for case, f, w in triples]
+    by_kind = {kind: (case, d) for case, d in reversed(differences) if d for kind in [d.kind]}
+    for kind in ("shape", "type", "nan"):
+        if kind in by_kind:
+            case, d = by_kind[kind]
+            if d.words.startswith("None "):
+                return f"{name} returns None: is a `return` missing?"
+            return f"{name} returned {d.words}{_given(exercise, case)}."
+    if found.changed is not None:
+        return f"{name} changes its argument {_parameter(exercise, found.changed)} in place: work on a copy."
+    if found.broken:
+        law = found.broken[0]
+        return f"A right {name} {law.name}; yours does not. {law.message}"
+    case, d = by_kind["numbers"]
+    if exercise.wants_a_value:
+        return f"{name} is {d.words}." if "answer" in d.words else f"{name} is not right yet."
+    lines = [f"Shape and type are right, the numbers are not: off by up to {d.size:.3g}{_given(exercise, case)}."]
+    return "\n".join(lines + _shown_example(name, exercise, solution))
+
+
+def _shown_example(name: str, exercise: Exercise, solution: Any) -> list[str]:
+    """The exercise's own small example beside what the solution makes of it, where the two differ."""
+    if exercise.example is None:
+        return []
+    mine = observe(exercise.observe, solution, exercise.example)
+    ours = observe(exercise.observe, exercise.reference, exercise.example)
+    if isinstance(mine, Raised) or isinstance(ours, Raised) or _difference(exercise, mine, ours) is None:
+        return []
+    arguments = ", ".join(_short(argument) for argument in exercise.example)
+    return [f"{name}({arguments}) gives", f"  {_short(mine.value)}, by hand it is", f"  {_short(ours.value)}"]
+
+
+def _words_of_error(name: str, raised: Raised) -> str:
+    said = (str(raised.error).splitlines() or [""])[0][:200]
+    where = [f"  {raised.line[:160]}"] if raised.line else []
+    return "\n".join([f"{name} raised {type(raised.error).__name__}: {said}", *where])
+
+
+def _given(exercise: Exercise, case: tuple[Any, ...]) -> str:
+    parts = [f"{_parameter(exercise, i)} {_size(argument)}" for i, argument in enumerate(case)]
+    return f" for {', '.join(parts)}" if parts else ""
+
+
+def _parameter(exercise: Exercise, position: int) -> str:
+    names = list(inspect.signature(exercise.reference).parameters)
+    return names[position] if position < len(names) else f"argument {position}"
+
+
+def _size(argument: Any) -> str:
+    return f"of shape {tuple(argument.shape)}" if isinstance(argument, Tensor) else _short(argument)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Tensor):
+        with torch.no_grad():
+            rounded = (value.detach().double() * 1e4).round() / 1e4 if value.is_floating_point() else value
+        return str(rounded.tolist())[:120]
+    return repr(value)[:120]
