@@ -1,7 +1,8 @@
 """The judgement: untouched, right, or what is wrong with it, said once and by its name."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,12 @@ def examine(exercise_name: str, solution: Any) -> Verdict:
 
 
 def judge(name: str, exercise: Exercise, solution: Any) -> Verdict:
-    """`examine` for an exercise at hand."""
+    """`examine` for an exercise at hand. On one thread: the tensors are tiny, and waiting for a second costs more."""
+    with _one_thread():
+        return _judge(name, exercise, solution)
+
+
+def _judge(name: str, exercise: Exercise, solution: Any) -> Verdict:
     if untouched(solution):
         return Verdict(name, "not-attempted", None, f"{name} is still empty. Write it above, run it, then run this.")
     if not exercise.wants_a_value and not callable(solution):
@@ -51,6 +57,16 @@ def judge(name: str, exercise: Exercise, solution: Any) -> Verdict:
     if raised is not None:
         return Verdict(name, "error", None, _words_of_error(name, raised))
     return Verdict(name, "failed", None, _complaint(name, exercise, solution, found, wanted, cases))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,7 @@ def _complaint(
         return f"{name} changes its argument {_parameter(exercise, found.changed)} in place: work on a copy."
     if found.broken:
         law = found.broken[0]
-        return f"A right {name} {law.name}; yours does not. {law.message}"
+        return f"A right {name} {law.name}. Yours breaks that. {law.message}"
     case, d = by_kind["numbers"]
     if exercise.wants_a_value:
         return f"{name} is {d.words}." if "answer" in d.words else f"{name} is not right yet."
@@ -174,6 +190,8 @@ def _size(argument: Any) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_short(entry)}" for key, entry in value.items())[:120]
     if isinstance(value, Tensor):
         with torch.no_grad():
             rounded = (value.detach().double() * 1e4).round() / 1e4 if value.is_floating_point() else value

@@ -1,0 +1,59 @@
+# Two commands: `make lab` opens the course, `make test` proves the project. Both set up what they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: lab test build results grade-demo doctor setup system lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make lab         set up and open JupyterLab on the course (ARGS=--no-browser on a server)"
+	@echo "make test        set up and run everything that proves the project"
+	@echo "make build       build the notebooks of course/ and solutions/ from the text sources"
+	@echo "make results     measure the units' claims again (minutes)"
+	@echo "make grade-demo  grade a sample class"
+	@echo "make doctor      say what this machine has and what is missing"
+
+lab: setup
+	@$(BIN)/kdtutor lab $(ARGS)
+
+build: setup
+	@$(BIN)/kdtutor build $(ARGS)
+
+results: setup
+	@$(BIN)/kdtutor results $(ARGS)
+
+grade-demo: setup
+	@$(BIN)/kdtutor grade-demo $(ARGS)
+
+doctor: setup
+	@$(BIN)/kdtutor doctor
+
+test: setup system lint
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+# Chromium for the browser tests and bubblewrap for the sandbox come from the system's packages.
+system:
+	@sh tests/system_packages.sh
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	  echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; rm -rf $(VENV); exit 1; }
+	@echo "Installing the tested packages into $(VENV) (torch is large: a few minutes on a first run)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) artifacts .pytest_cache .hypothesis .mypy_cache .ruff_cache
