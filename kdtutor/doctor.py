@@ -45,7 +45,9 @@ def _memory() -> Finding:
     gib = machine.memory_gib()
     if gib >= 2:
         return Finding("memory for a notebook", "enough: a notebook needs up to 1.5 GiB")
-    return Finding("memory for a notebook", f"{gib:.1f} GiB", False, "a notebook needs up to 1.5 GiB: close other programs")
+    return Finding(
+        "memory for a notebook", f"{gib:.1f} GiB", False, "a notebook needs up to 1.5 GiB: close other programs"
+    )
 
 
 def _packages() -> Finding:

@@ -45,10 +45,8 @@ def check(solution: Any, *, exercise: str | None = None) -> None:
     nbgrader executes the notebook (it sets NBGRADER_EXECUTION), a verdict other than passed raises CheckFailed.
     """
     verdict = examine(exercise or name_of(solution, _callers_names()), solution)
-    if "NBGRADER_EXECUTION" in os.environ:
-        if verdict.status != "passed":
-            raise CheckFailed(f"{_heading(verdict)}\n{verdict.message}")
-        return
+    if "NBGRADER_EXECUTION" in os.environ and verdict.status != "passed":
+        raise CheckFailed(f"{_heading(verdict)}\n{verdict.message}")
     _show(Note(_heading(verdict), verdict.message, _COLOURS[verdict.status]))
 
 

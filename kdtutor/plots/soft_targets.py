@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from kdtutor.measure import Interval
 from kdtutor.plots.style import BLUE, CYCLE, GREY, VERMILION, house_style
 
 
@@ -23,6 +24,7 @@ def softened(picture: Tensor, probs: Mapping[float, Tensor], classes: Sequence[s
         axes[0].imshow(picture.cpu(), cmap="gray_r", vmin=0, vmax=1)
         axes[0].set(title="input", xticks=[], yticks=[])
         axes[0].grid(visible=False)
+        axes[0].spines[:].set_visible(False)
         for axis, (temperature, row) in zip(axes[1:], sorted(probs.items()), strict=True):
             axis.barh(range(len(order)), row[order].cpu(), color=[VERMILION, *[BLUE] * (len(order) - 1)])
             axis.set(xlim=(0, 1), title=f"T = {temperature:g}", yticks=range(len(order)), xlabel="probability")
@@ -38,15 +40,8 @@ def entropy_by_temperature(
     with house_style():
         figure, axis = plt.subplots(figsize=(7, 3.4), layout="constrained")
         for colour, (name, values) in zip(CYCLE, entropies.items(), strict=False):
-            axis.plot(temperatures, values, color=colour)
-            axis.annotate(
-                name,
-                (temperatures[-1], values[-1]),
-                xytext=(6, 0),
-                textcoords="offset points",
-                color=colour,
-                va="center",
-            )
+            axis.plot(temperatures, values, color=colour, label=name)
+        axis.legend(loc="lower right", frameon=False)
         axis.axhline(ceiling, color=GREY, linestyle="--", linewidth=1)
         axis.annotate(
             "uniform: log C", (temperatures[0], ceiling), xytext=(0, 4), textcoords="offset points", color=GREY
@@ -58,17 +53,15 @@ def entropy_by_temperature(
     return figure
 
 
-def gradient_by_temperature(
-    temperatures: Sequence[float], curves: Mapping[str, Sequence[tuple[float, float, float]]]
-) -> Figure:
+def gradient_by_temperature(temperatures: Sequence[float], curves: Mapping[str, Sequence[Interval]]) -> Figure:
     """Norm of the loss's gradient against temperature, both axes logarithmic.
 
-    curves: name -> one (mean, low, high) a temperature; the interval is drawn as a band.
+    curves: name -> one interval a temperature; it is drawn as a band around the mean.
     """
     with house_style():
         figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
         for colour, (name, points) in zip((BLUE, VERMILION), curves.items(), strict=False):
-            mean, low, high = zip(*points, strict=True)
+            mean, low, high = zip(*((point.mean, point.low, point.high) for point in points), strict=True)
             axis.plot(temperatures, mean, marker="o", color=colour)
             axis.fill_between(temperatures, low, high, color=colour, alpha=0.2, linewidth=0)
             axis.annotate(

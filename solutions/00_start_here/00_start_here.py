@@ -48,9 +48,11 @@ from kdtutor import data, plots
 glyphs = data.load("glyphs")
 plots.show(
     plots.glyph_gallery(glyphs.train.x, glyphs.train.y, glyphs.classes),
-    alt="Three noisy grey pictures of each of the 36 characters, 16 by 16 pixels. O and 0, and I and 1, look nearly alike.",
+    alt="Three noisy grey pictures of each of the 36 characters, 16 by 16 pixels. "
+    "O and 0, and I and 1, look nearly alike.",
 )
-print(f"{len(glyphs.train)} training, {len(glyphs.validation)} validation and {len(glyphs.test)} test pictures")
+for part in ("train", "validation", "test"):
+    print(f"{part:>10}: {len(getattr(glyphs, part))} pictures")
 
 # %% [markdown]
 # How to read it: each column is one class, each row another sample of it. The three parts of the data have different
@@ -79,12 +81,12 @@ from kdtutor.measure import record
 
 guesses = torch.randint(len(glyphs.classes), (len(glyphs.test),), generator=torch.Generator().manual_seed(0))
 guessed_right = (guesses == glyphs.test.y).float().mean().item()
-record("guessing", accuracy=guessed_right, classes=len(glyphs.classes))
+record("guessing", accuracy=guessed_right, classes=len(glyphs.classes))  # what the text below quotes
 reveal("accuracy of guessing", guessed_right)
 
 # %% [markdown]
-# When the results of this course were recorded, {{ guessing.accuracy | percent }} of the guesses were right. In the long run it is one
-# in {{ guessing.classes }}.
+# When the results of this course were recorded, {{ guessing.accuracy | percent }} of the guesses were right. In the long
+# run it is one in {{ guessing.classes }}.
 
 # %% [markdown]
 # ## Your first exercise
@@ -108,9 +110,10 @@ reveal("accuracy of guessing", guessed_right)
 def top_1_accuracy(logits, labels):
     """The fraction of rows whose largest logit stands at the row's label.
 
-    logits: (N, C) floating point. labels: (N,) integers from 0 to C - 1. Returns one number from 0 to 1.
-    Example: for logits [[2, 1], [0, 3], [5, 4]] the largest stand at 0, 1, 0. With labels [0, 1, 1] two of three rows
-    are right: 0.6667.
+    logits: (N, C) floating point. labels: (N,) integers from 0 to C - 1.
+    Returns one number from 0 to 1.
+    Example: for logits [[2, 1], [0, 3], [5, 4]] the largest stand at 0, 1, 0. With labels
+    [0, 1, 1] two of three rows are right: 0.6667.
     """
     ### BEGIN SOLUTION
     return (logits.argmax(-1) == labels).float().mean().item()
@@ -122,8 +125,9 @@ from kdtutor.checks import check, secret_labels, secret_logits
 check(top_1_accuracy)
 ### BEGIN HIDDEN TESTS
 scores, answers = secret_logits(50, 12), secret_labels(50, 12)
-right = sum(int(row.index(max(row)) == answer) for row, answer in zip(scores.tolist(), answers.tolist()))
-assert abs(float(top_1_accuracy(scores, answers)) - right / 50) < 1e-5, "the fraction is wrong for 50 rows and 12 classes"
+right = sum(row.index(max(row)) == answer for row, answer in zip(scores.tolist(), answers.tolist()))
+off = abs(float(top_1_accuracy(scores, answers)) - right / 50)
+assert off < 1e-5, "the fraction is wrong for 50 rows and 12 classes"
 assert float(top_1_accuracy(scores, scores.argmax(-1))) == 1.0, "labels that always match give 1"
 ### END HIDDEN TESTS
 
@@ -152,9 +156,9 @@ record("teacher", accuracy=accuracy)
 print(f"The teacher answers {accuracy:.1%} of the test pictures rightly.")
 
 # %% [markdown]
-# Recorded value: {{ teacher.accuracy | percent }}. Yours may differ in the last digit, because processors round differently. A single
-# accuracy is also a matter of luck: with other initial weights it would be a little higher or lower. From unit 02 on,
-# every comparison is therefore repeated and comes with an interval.
+# Recorded value: {{ teacher.accuracy | percent }}. Yours may differ a little, because processors round differently and
+# training makes small differences larger. A single accuracy is also a matter of luck: with other initial weights it
+# would be a little higher or lower. From unit 02 on, every comparison is therefore repeated and comes with an interval.
 
 # %% [markdown]
 # ## What to remember

@@ -35,11 +35,13 @@ from kdtutor import data, plots
 from kdtutor.checks import check, hint, predict, reveal, use
 
 # %% [markdown]
+# Wherever you are stuck, `hint(soften)` in a new cell gives the next of three hints for that exercise.
+#
 # ## A label is a whisper
 #
 # Below, a trained teacher looks at one picture of the letter O. Its answer is a distribution over 36 classes. The bar
-# of the right class is so long that the others can hardly be seen, yet the others are the news: the picture is nearly a
-# 0, somewhat a Q, and nothing like an E.
+# of the right class is so long that the others can hardly be seen, yet the others are the news: they say what else this
+# picture could have been, and what it could not.
 
 # %% experiment
 from kdtutor.training import glyph_teacher, predict as outputs_of
@@ -53,7 +55,8 @@ certainty = teacher_logits[of_letter_o].softmax(-1)[:, glyphs.classes.index("O")
 chosen = of_letter_o[(certainty - 0.99).abs().argmin()]  # a picture that the teacher is 99 % sure of
 plots.show(
     plots.softened(glyphs.test.x[chosen, 0], {1.0: teacher_logits[chosen].softmax(-1)}, glyphs.classes),
-    alt="A noisy picture of the letter O, and the teacher's probabilities: the bar of O is close to 1, all others are hardly visible.",
+    alt="A noisy picture of the letter O, and the teacher's probabilities: "
+    "the bar of O is close to 1, all others are hardly visible.",
 )
 
 # %% [markdown]
@@ -83,7 +86,8 @@ def soften(logits, temperature):
 
     logits: (..., C) floating point, any finite size. temperature: a positive number.
     Returns (..., C); each row sums to 1.
-    Example: soften([0, 2], 2) divides to [0, 1]; exp gives [1, 2.7183]; divided by their sum: [0.2689, 0.7311].
+    Example: soften([0, 2], 2) divides to [0, 1]; exp gives [1, 2.7183];
+    divided by their sum: [0.2689, 0.7311].
     """
     ### BEGIN SOLUTION
     return (logits / temperature).softmax(-1)
@@ -99,7 +103,7 @@ rows = soften(fresh, 3.0)
 assert rows.shape == (4, 7), "works for any number of classes"
 assert abs(float(rows.sum()) - 4) < 1e-4, "each row sums to 1"
 ratio = (rows[:, 0] / rows[:, 1]).log() - (fresh[:, 0] - fresh[:, 1]) / 3.0
-assert float(ratio.abs().max()) < 1e-3, "the logarithm of a ratio of probabilities is the difference of logits over T"
+assert float(ratio.abs().max()) < 1e-3, "log(p_a / p_b) is not the difference of the logits over T"
 ### END HIDDEN TESTS
 
 # %% experiment
@@ -108,7 +112,8 @@ softened = {T: my_soften(teacher_logits[chosen], T) for T in (1.0, 2.0, 4.0, 8.0
 reveal("probability of O at T = 4", softened[4.0].max().item())
 plots.show(
     plots.softened(glyphs.test.x[chosen, 0], softened, glyphs.classes),
-    alt="The teacher's ten likeliest classes for one O at temperatures 1, 2, 4 and 8. The order stays; the bars even out as T rises.",
+    alt="The teacher's ten likeliest classes for one O at temperatures 1, 2, 4 and 8. "
+    "The order stays; the bars even out as T rises.",
 )
 
 # %% [markdown]
@@ -129,7 +134,7 @@ plots.show(
 
 # %% exercise="entropy" difficulty=2 minutes=5
 def entropy(probs):
-    """Entropy of each distribution, in nats: -sum of p log p over the last axis, where 0 log 0 counts as 0.
+    """Entropy of each distribution, in nats: -sum of p log p over the last axis; 0 log 0 counts as 0.
 
     probs: (..., C), rows that sum to 1; entries may be exactly 0. Returns (...).
     Example: entropy([0.5, 0.5]) = -2 · 0.5 · log 0.5 = 0.6931.
@@ -149,7 +154,8 @@ import torch
 
 probs = secret_logits(6, 9, key="entropy").softmax(-1)
 by_hand = [-sum(p * math.log(p) for p in row) for row in probs.tolist()]
-assert torch.allclose(entropy(probs).float(), torch.tensor(by_hand), atol=1e-4), "the value is wrong for fresh distributions"
+close = torch.allclose(entropy(probs).float(), torch.tensor(by_hand), atol=1e-4)
+assert close, "the value is wrong for fresh distributions"
 certain = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
 assert float(entropy(certain).abs().max()) < 1e-6, "a certain distribution has entropy 0"
 ### END HIDDEN TESTS
@@ -165,8 +171,8 @@ for name in ("A", "O", "I"):
     curves[f"pictures of {name}"] = [my_entropy(my_soften(rows, T)).mean().item() for T in grid]
 plots.show(
     plots.entropy_by_temperature(grid, curves, ceiling=math.log(len(glyphs.classes))),
-    alt="Mean entropy of the teacher's answers against temperature for pictures of A, O and I. All rise from below 1 nat "
-    "towards log 36; at T = 1 the letters O and I are well above A.",
+    alt="Mean entropy of the teacher's answers against temperature for pictures of A, O and I. "
+    "All rise from below 1 nat towards log 36; at T = 1 the letters O and I are well above A.",
 )
 
 # %% [markdown]
@@ -189,9 +195,10 @@ plots.show(
 
 # %% exercise="kl_divergence" difficulty=2 minutes=7
 def kl_divergence(p, q):
-    """KL(p || q) for each pair of rows, in nats: the sum over the last axis of p log(p / q); the expectation is under p.
+    """KL(p || q) for each pair of rows, in nats: the sum of p log(p / q) over the last axis.
 
-    p, q: (..., C) of one shape, rows that sum to 1. An entry of p may be exactly 0: it adds 0. Returns (...).
+    p, q: (..., C) of one shape, rows that sum to 1. An entry of p may be exactly 0: it adds 0.
+    Returns (...). The expectation is under p.
     Example: p = [0.5, 0.5], q = [0.25, 0.75]: 0.5 · log 2 + 0.5 · log(2/3) = 0.3466 - 0.2027 = 0.1438.
     """
     ### BEGIN SOLUTION
@@ -209,7 +216,8 @@ import torch
 
 p, q = (secret_logits(5, 6, key=key).softmax(-1) for key in ("kl p", "kl q"))
 by_hand = [sum(a * math.log(a / b) for a, b in zip(x, y)) for x, y in zip(p.tolist(), q.tolist())]
-assert torch.allclose(kl_divergence(p, q).float(), torch.tensor(by_hand), atol=1e-3), "the value is wrong for fresh distributions"
+close = torch.allclose(kl_divergence(p, q).float(), torch.tensor(by_hand), atol=1e-3)
+assert close, "the value is wrong for fresh distributions"
 assert float(kl_divergence(p, p).abs().max()) < 1e-5, "equal distributions have no divergence"
 ### END HIDDEN TESTS
 
@@ -228,11 +236,13 @@ assert float(kl_divergence(p, p).abs().max()) < 1e-5, "equal distributions have 
 
 # %% exercise="kd_loss" difficulty=3 minutes=10
 def kd_loss(student_logits, teacher_logits, temperature):
-    """T² · KL(p_t(T) || p_s(T)), summed over classes, averaged over the batch; the teacher gets no gradient.
+    """T² · KL(p_t(T) || p_s(T)), summed over classes, averaged over the batch.
 
-    student_logits, teacher_logits: (N, C), of any finite size, 10,000 too. temperature: T, a positive number.
-    Returns a scalar tensor that the student can be trained through.
-    Example: student [[0, 0]], teacher [[0, 2]], T = 2: p_t = [0.2689, 0.7311], p_s = [0.5, 0.5], KL = 0.1110, so 0.4439.
+    student_logits, teacher_logits: (N, C), of any finite size, 10,000 too.
+    temperature: T, a positive number. Returns a scalar tensor that the student can be trained
+    through; the teacher gets no gradient.
+    Example: student [[0, 0]], teacher [[0, 2]], T = 2: p_t = [0.2689, 0.7311], p_s = [0.5, 0.5],
+    KL = 0.1109, times 4: 0.4438.
     """
     ### BEGIN SOLUTION
     log_t = (teacher_logits.detach() / temperature).log_softmax(-1)
@@ -250,9 +260,11 @@ import torch
 student, teacher_says = secret_logits(6, 8, key="student"), secret_logits(6, 8, key="teacher")
 p_t, p_s = (teacher_says / 3).double().softmax(-1), (student / 3).double().softmax(-1)
 by_hand = 9 * float((p_t * (p_t / p_s).log()).sum()) / 6
-assert abs(float(kd_loss(student, teacher_says, 3.0)) - by_hand) < 1e-3 * (1 + by_hand), "the value is wrong at T = 3 for fresh logits"
+off = abs(float(kd_loss(student, teacher_says, 3.0)) - by_hand)
+assert off < 1e-3 * (1 + by_hand), "the value is wrong at T = 3 for fresh logits"
 twice = kd_loss(torch.cat([student, student]), torch.cat([teacher_says, teacher_says]), 3.0)
-assert abs(float(twice) - by_hand) < 1e-3 * (1 + by_hand), "a batch seen twice has the same mean loss"
+off = abs(float(twice) - by_hand)
+assert off < 1e-3 * (1 + by_hand), "a batch seen twice has the same mean loss"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -274,8 +286,10 @@ assert abs(float(twice) - by_hand) < 1e-3 * (1 + by_hand), "a batch seen twice h
 def kd_gradient(student_logits, teacher_logits, temperature):
     """The gradient of the distillation loss (with T², averaged over the batch) by the student's logits.
 
-    student_logits, teacher_logits: (N, C). temperature: T, a positive number. Returns (N, C); each row sums to 0.
-    Example: student [[0, 0]], teacher [[0, 2]], T = 2: 2/1 · ([0.5, 0.5] - [0.2689, 0.7311]) = [[0.4621, -0.4621]].
+    student_logits, teacher_logits: (N, C). temperature: T, a positive number.
+    Returns (N, C); each row sums to 0.
+    Example: student [[0, 0]], teacher [[0, 2]], T = 2, one sample:
+    2/1 · ([0.5, 0.5] - [0.2689, 0.7311]) = [0.4621, -0.4621].
     """
     ### BEGIN SOLUTION
     p_s, p_t = (student_logits / temperature).softmax(-1), (teacher_logits / temperature).softmax(-1)
@@ -287,7 +301,8 @@ from kdtutor.checks import check, secret_logits
 
 check(kd_gradient)
 ### BEGIN HIDDEN TESTS
-student, teacher_says = secret_logits(3, 5, key="student").double(), secret_logits(3, 5, key="teacher").double()
+student = secret_logits(3, 5, key="student").double()
+teacher_says = secret_logits(3, 5, key="teacher").double()
 
 
 def loss_by_hand(z):
@@ -300,7 +315,8 @@ for row, column in ((0, 0), (1, 3), (2, 4)):
     nudged = student.clone()
     nudged[row, column] += 1e-4
     slope = (loss_by_hand(nudged) - loss_by_hand(student)) / 1e-4
-    assert abs(float(gradient[row, column]) - slope) < 1e-3, "it is not the slope of the loss for fresh logits"
+    off = abs(float(gradient[row, column]) - slope)
+    assert off < 1e-3, "it is not the slope of the loss for fresh logits"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -331,35 +347,33 @@ for seed in range(10):
 with_factor = [mean_interval(norms[T]) for T in grid]
 without = [mean_interval([norm / T**2 for norm in norms[T]]) for T in grid]
 for T, a, b in zip(grid, with_factor, without):
-    print(f"T = {T:4g}   with T²: {a.mean:.4f} [{a.low:.4f}, {a.high:.4f}]   without: {b.mean:.5f} [{b.low:.5f}, {b.high:.5f}]")
+    print(f"T = {T:4g}   with T²: {a}   without: {b}")
 
 # %% experiment
 shrinkage = mean_interval([400 * first / last for first, last in zip(norms[1.0], norms[20.0])])
 spread = mean_interval([max(norms[T][s] for T in grid) / min(norms[T][s] for T in grid) for s in range(10)])
-record(
-    "gradient", seeds=10, shrinkage=shrinkage.mean, shrinkage_low=shrinkage.low, shrinkage_high=shrinkage.high,
-    spread=spread.mean, spread_low=spread.low, spread_high=spread.high,
-    verdict="T² keeps the gradient in place" if spread.high < shrinkage.low / 10 else "T² does not keep the gradient in place",
-)
+holds = spread.high < shrinkage.low / 10
+record("gradient", shrinkage=shrinkage, spread=spread, verdict=f"T² {'keeps' if holds else 'does not keep'} it in place")
 reveal("gradient at T = 1 over gradient at T = 20, without T²", shrinkage.mean)
 plots.show(
     plots.gradient_by_temperature(
         grid,
-        {"with T²": [(i.mean, i.low, i.high) for i in with_factor], "without": [(i.mean, i.low, i.high) for i in without]},
+        {"with T²": with_factor, "without": without},
     ),
-    alt="Norm of the gradient against temperature on logarithmic axes. With T² it stays between a tenth and three tenths; "
-    "without it falls by more than two orders of magnitude from T = 1 to T = 20.",
+    alt="Norm of the gradient against temperature on logarithmic axes. With T² it stays between "
+    "a tenth and three tenths; without, it falls by more than two orders of magnitude up to T = 20.",
 )
 
 # %% [markdown]
-# How to read it: each point is the mean over ten students, the band its 95 % interval; both axes are logarithmic, so a
-# straight line is a power of $T$.
+# How to read it: each point is the mean over ten students, the band its 95 % interval, here hardly wider than the line.
+# Both axes are logarithmic, so a straight line is a power of $T$.
 #
-# **Reading the result.** Recorded over {{ gradient.seeds }} seeds: without $T^2$ the gradient at $T = 20$ is
-# {{ gradient.shrinkage | .0f }} times smaller than at $T = 1$ (95 % interval {{ gradient.shrinkage_low | .0f }} to {{ gradient.shrinkage_high | .0f }}).
-# With it, the largest and the smallest of the five temperatures differ by a factor of
-# {{ gradient.spread | .1f }} ({{ gradient.spread_low | .1f }} to {{ gradient.spread_high | .1f }}). Verdict: {{ gradient.verdict }}, though not perfectly. The two approximations of the
-# derivation hold only for large $T$, which is why the curve with $T^2$ first rises. In practice this means: leave the
+# **Reading the result.** Recorded over {{ gradient.shrinkage.n }} seeds: without $T^2$ the gradient at $T = 20$ is
+# {{ gradient.shrinkage.mean | .0f }} times smaller than at $T = 1$ (95 % interval {{ gradient.shrinkage.low | .0f }} to
+# {{ gradient.shrinkage.high | .0f }}). With it, the largest and the smallest gradient of the five temperatures differ by
+# a factor of {{ gradient.spread.mean | .1f }} ({{ gradient.spread.low | .1f }} to {{ gradient.spread.high | .1f }}).
+# Verdict: {{ gradient.verdict }}, though not perfectly. The first $1/T$ of the derivation is exact, the second an
+# approximation that is good only for large $T$; that is why the curve with $T^2$ rises at first. In practice: leave the
 # factor out, and a loss that mixes teacher and labels turns into one with labels alone as you raise $T$, without any
 # error message.
 
@@ -379,22 +393,24 @@ for name in ("O", "0", "Q"):
     index = glyphs.classes.index(name)
     mean = my_soften(teacher_logits[glyphs.test.y == index], 4.0).mean(0)
     shares[name] = {c: mean[i].item() for i, c in enumerate(glyphs.classes) if i != index}
-rivals = {name: max(shares[name], key=shares[name].get) for name in shares}
-record("look_alikes", temperature=4, rival_of_O=rivals["O"], share_of_rival=shares["O"][rivals["O"]], share_of_E=shares["O"]["E"],
-       rival_of_Q=rivals["Q"], times=shares["O"][rivals["O"]] / shares["O"]["E"])
-reveal("the teacher's first wrong guess for an O", rivals["O"])
+of_o = shares["O"]
+rival = max(of_o, key=of_o.get)
+record("look_alikes", rival=rival, share=of_o[rival], share_of_e=of_o["E"], times=of_o[rival] / of_o["E"])
+reveal("the teacher's first wrong guess for an O", rival)
 plots.show(
     plots.look_alikes(shares, temperature=4.0),
-    alt="Three bar charts: for pictures of O the likeliest wrong class is the digit 0, then Q; for 0 it is O; for Q it is O, then 0.",
+    alt="Three bar charts. For pictures of O the likeliest wrong class is the digit 0, then Q; "
+    "for pictures of 0 it is O; for pictures of Q it is O, then 0.",
 )
 
 # %% [markdown]
 # How to read it: for all test pictures of one character, the mean probability that the softened teacher gives to each
 # wrong class; the five largest are shown.
 #
-# **Reading the result.** For an O the teacher's first rival is {{ look_alikes.rival_of_O }}, with a mean share of {{ look_alikes.share_of_rival | percent }} at $T = 4$;
-# an E gets {{ look_alikes.share_of_E | percent }}, {{ look_alikes.times | .0f }} times less. No label contains this. Nobody told the teacher that O and 0 are alike; it found
-# out, and it passes it on to any student that listens to the whole distribution.
+# **Reading the result.** For an O the teacher's first rival is {{ look_alikes.rival }}, with a mean share of
+# {{ look_alikes.share | percent }} at $T = 4$; an E gets {{ look_alikes.share_of_e | percent }},
+# {{ look_alikes.times | .0f }} times less. No label contains this. Nobody told the teacher that O and 0 are alike; it
+# found out, and it passes it on to any student that listens to the whole distribution.
 
 # %% [markdown]
 # ## Reading critically: which loss is 0.16?
@@ -418,7 +434,7 @@ candidates = {
     "mean squared error": ((teacher_says - student_says) ** 2).mean().item(),
     "Jensen-Shannon": ((my_kl(teacher_says, middle) + my_kl(student_says, middle)) / 2).item(),
 }
-record("article", **{name: value for name, value in candidates.items()})
+record("article", **candidates)
 for name, value in candidates.items():
     print(f"{name:>24}: {value:.4f}")
 

@@ -1,0 +1,5 @@
+"""`python -m kdtutor` is the command `kdtutor`."""
+
+from kdtutor.cli import main
+
+main()

@@ -1,0 +1,165 @@
+"""The command `kdtutor`. Each command imports what it needs when it runs, so that `--help` answers at once."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from kdtutor.authoring import Course
+
+app = typer.Typer(
+    help="kdtutor: a course on model compression, its notebooks and their grading.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+
+def main() -> None:
+    """Run the command line; a failure meant for a person is one sentence and exit status 1."""
+    try:
+        app()
+    except (ValueError, OSError, RuntimeError) as problem:
+        Console(stderr=True).print(f"[bold red]kdtutor:[/] {problem}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """Open JupyterLab on the course. What follows is handed to JupyterLab, such as --no-browser or --port 9000."""
+    from kdtutor.authoring import build_learner_notebooks
+
+    course = _course()
+    if not any(course.released.glob("*/*.ipynb")):
+        console.print("The learner notebooks are not there yet: making them.")
+        build_learner_notebooks(course.root)
+    # JupyterLab without its news prompt and without nbgrader's panels for authors, which learners would trip over
+    ours = Path(__file__).parent / "lab_config"
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(ours)]))
+    os.chdir(course.root)
+    arguments = [
+        f"--ServerApp.root_dir={course.released}",
+        "--LabApp.default_url=/lab/tree/00_start_here/00_start_here.ipynb",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--allow-root")
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *arguments, *context.args])
+
+
+@app.command()
+def build(
+    units: Annotated[list[str] | None, typer.Argument(help="units, such as 01_soft_targets; none: all")] = None,
+) -> None:
+    """Build the notebooks of solutions/ and course/ from the text sources, running every cell."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from kdtutor import authoring
+
+    course = _course()
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} cells"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(progress: authoring.Progress) -> None:
+            if progress.unit not in tasks:
+                tasks[progress.unit] = bars.add_task(progress.unit, total=progress.total)
+            bars.update(tasks[progress.unit], completed=progress.done)
+
+        authoring.build_all(course.root, units or (), progress=show)
+
+
+@app.command()
+def results(
+    units: Annotated[list[str] | None, typer.Argument(help="units to measure again; none: all")] = None,
+) -> None:
+    """Measure the units' claims again, write their results.json, and build the units that quote them."""
+    from kdtutor import authoring
+
+    course = _course()
+    for unit in units or course.units:
+        console.print(f"measuring {unit}")
+        written = authoring.measure_again(unit, course.root)
+        console.print(f"  {course.named(written)}" if written else "  records nothing", highlight=False)
+    build(units)
+
+
+@app.command()
+def validity(
+    unit: Annotated[str | None, typer.Argument(help="one unit, such as 01_soft_targets; none: all")] = None,
+) -> None:
+    """Examine the checks themselves: mistakes refused by name, right styles accepted, empty answers refused."""
+    from kdtutor.checks.validity import validity as examine_checks
+
+    rows = examine_checks(unit)
+    table = Table()
+    for heading in ("exercise", "mistakes named", "styles accepted", "undeserving refused"):
+        table.add_column(heading, no_wrap=heading == "exercise")
+    for row in rows:
+        table.add_row(
+            f"{row.unit[:2]} {row.exercise}",
+            f"{row.mistakes_named} of {row.mistakes}",
+            f"{row.styles_accepted} of {row.styles}",
+            f"{row.undeserving_refused} of {row.undeserving}",
+        )
+    console.print(table)
+    faults = [f"{row.exercise}: {fault}" for row in rows for fault in row.faults]
+    for fault in faults:
+        console.print(fault, highlight=False)
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has, and what is missing and how to get it."""
+    from kdtutor.doctor import examine_machine
+
+    findings = examine_machine()
+    table = Table(show_header=False, box=None)
+    for finding in findings:
+        table.add_row("[green]ok[/]" if finding.fine else "[yellow]missing[/]", finding.what, finding.found)
+    console.print(table)
+    for finding in findings:
+        if finding.remedy:
+            console.print(f"{finding.what}: {finding.remedy}", highlight=False, soft_wrap=True)
+
+
+@app.command("grade-demo")
+def grade_demo() -> None:
+    """Make a sample class, grade it, and show the scores and where each learner's feedback page lies."""
+    from kdtutor.grading import demo
+
+    course = _course()
+    with console.status("grading the sample class") as status:
+        folder = course.root / "grading" / "demo"
+        scores = demo.grade_demo(course, folder, report=lambda learner: status.update(f"grading {learner}"))
+    checks = list(scores[0].checks)
+    table = Table()
+    table.add_column("learner", no_wrap=True)
+    for check in checks:
+        table.add_column(check.removeprefix("check_").replace("_", " "), justify="right")
+    table.add_column("score", no_wrap=True, justify="right")
+    for score in scores:
+        table.add_row(
+            score.learner, *(f"{score.checks[c]:g}" for c in checks), f"{score.score:g} of {score.max_score:g}"
+        )
+    console.print(table)
+    for score in scores:
+        console.print(f"{score.learner}: {course.named(score.feedback)}", highlight=False, soft_wrap=True)
+
+
+def _course() -> "Course":
+    """The course that the current folder lies in, or the one that this package was installed from."""
+    from kdtutor.authoring import Course
+
+    try:
+        return Course.of(Path.cwd())
+    except FileNotFoundError:
+        return Course.of(Path(__file__))
