@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs x: (N, ...) float32, and labels y: (N,) int64."""
+    """Inputs x: (N, ...) and labels y: (N,) int64; for sequences x and y are (N, T) tokens, y the next ones."""
 
     x: Tensor
     y: Tensor

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 
 from kdtutor.data.dataset import Dataset, Split
 
@@ -13,6 +12,8 @@ def digits(seed: int = 0) -> Dataset:
     x: (N, 1, 8, 8) float32 in [0, 1]. y: (N,) int64, 0 to 9.
     Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI repository, 1998.
     """
+    from sklearn.datasets import load_digits  # half a second that only this data set should cost
+
     bundle = load_digits()
     x = torch.from_numpy(np.asarray(bundle.images, dtype=np.float32) / 16).unsqueeze(1)
     y = torch.from_numpy(np.asarray(bundle.target, dtype=np.int64))
