@@ -52,7 +52,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	  echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)"; rm -rf $(VENV); exit 1; }
 	@echo "Installing the tested packages into $(VENV) (torch is large: a few minutes on a first run)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 clean:

@@ -41,7 +41,9 @@ def lab(context: typer.Context) -> None:
         build_learner_notebooks(course.root)
     # JupyterLab without its news prompt and without nbgrader's panels for authors, which learners would trip over
     ours = Path(__file__).parent / "lab_config"
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(ours)]))
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
+        filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(ours)])
+    )
     os.chdir(course.root)
     arguments = [
         f"--ServerApp.root_dir={course.released}",
