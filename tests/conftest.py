@@ -1,8 +1,12 @@
 """What every test shares: the devices to run on, a seed, and hypothesis without deadlines (timings here are noisy)."""
 
+from pathlib import Path
+
 import hypothesis
 import pytest
 import torch
+
+from kdtutor.training import glyph_teacher
 
 hypothesis.settings.register_profile("kdtutor", deadline=None, max_examples=40, derandomize=True)
 hypothesis.settings.load_profile("kdtutor")
@@ -27,3 +31,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "gpu" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU on this machine"))
+
+
+@pytest.fixture(scope="session")
+def teacher_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that holds the glyph teacher, trained once for all tests that need it there."""
+    folder = tmp_path_factory.mktemp("cache")
+    glyph_teacher(cache=folder)
+    return folder

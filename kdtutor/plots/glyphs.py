@@ -25,7 +25,7 @@ def glyph_gallery(x: Tensor, y: Tensor, classes: tuple[str, ...], examples: int 
         figure, axes = plt.subplots(2, 1, figsize=(9, 3.6), layout="constrained")
         for axis, part, names in zip(axes, pictures.split(half), (classes[:half], classes[half:]), strict=True):
             sheet = part.permute(1, 2, 0, 3).reshape(examples * part.shape[2], -1)
-            axis.imshow(sheet, cmap="gray_r", vmin=0, vmax=1)
+            axis.imshow(sheet.numpy(), cmap="gray_r", vmin=0, vmax=1)
             axis.set_xticks([(i + 0.5) * part.shape[3] - 0.5 for i in range(len(names))], names)
             axis.set_yticks([])
             axis.grid(visible=False)

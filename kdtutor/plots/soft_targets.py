@@ -21,12 +21,12 @@ def softened(picture: Tensor, probs: Mapping[float, Tensor], classes: Sequence[s
         figure, axes = plt.subplots(
             1, 1 + len(probs), figsize=(10, 2.9), layout="constrained", width_ratios=[0.8, *[1] * len(probs)]
         )
-        axes[0].imshow(picture.cpu(), cmap="gray_r", vmin=0, vmax=1)
+        axes[0].imshow(picture.cpu().numpy(), cmap="gray_r", vmin=0, vmax=1)
         axes[0].set(title="input", xticks=[], yticks=[])
         axes[0].grid(visible=False)
         axes[0].spines[:].set_visible(False)
         for axis, (temperature, row) in zip(axes[1:], sorted(probs.items()), strict=True):
-            axis.barh(range(len(order)), row[order].cpu(), color=[VERMILION, *[BLUE] * (len(order) - 1)])
+            axis.barh(range(len(order)), row[order].cpu().numpy(), color=[VERMILION, *[BLUE] * (len(order) - 1)])
             axis.set(xlim=(0, 1), title=f"T = {temperature:g}", yticks=range(len(order)), xlabel="probability")
             axis.set_yticklabels([classes[c] for c in order])
             axis.invert_yaxis()

@@ -35,7 +35,7 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, teacher_cache: Path) -> Iterator[Lab]:
     """`kdtutor lab` on a copy of the course, as a learner has it."""
     place = tmp_path_factory.mktemp("lab")
     shutil.copy(ROOT / "nbgrader_config.py", place)
@@ -52,7 +52,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         f"--port={port}",
         "--IdentityProvider.token=browser-test",
     ]
-    home = {"HOME": str(place), "JUPYTER_CONFIG_DIR": str(place / "config"), "KDTUTOR_CACHE": str(place / "cache")}
+    home = {"HOME": str(place), "JUPYTER_CONFIG_DIR": str(place / "config"), "KDTUTOR_CACHE": str(teacher_cache)}
     with (place / "lab.log").open("w") as log:
         server = subprocess.Popen(command, cwd=place, env=os.environ | home, stdout=log, stderr=log)
         try:

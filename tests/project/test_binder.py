@@ -28,7 +28,7 @@ LEFT_OUT = {
 }
 
 
-def tested_pins() -> dict[str, str]:
+def requirement_pins() -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([\w.+]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
 
 
@@ -38,7 +38,7 @@ def binder_pins() -> dict[str, str]:
 
 
 def test_binder_has_every_tested_package_that_a_learner_needs_at_the_tested_version():
-    wanted = {name: version for name, version in tested_pins().items() if name not in LEFT_OUT}
+    wanted = {name: version for name, version in requirement_pins().items() if name not in LEFT_OUT}
     assert binder_pins() == wanted
 
 
