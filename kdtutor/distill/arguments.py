@@ -125,3 +125,77 @@ def refuse_nan(**tensors: Tensor) -> None:
     for name, tensor in tensors.items():
         if values_are_readable(tensor) and bool(tensor.isnan().any()):
             raise ValueError(f"{name} holds NaN in {int(tensor.isnan().sum())} of {tensor.numel()} entries")
+
+
+def require_finite(**tensors: Tensor) -> None:
+    """Name the first tensor that holds NaN or infinity, where values can be read without a stall."""
+    refuse_nan(**tensors)
+    for name, tensor in tensors.items():
+        if values_are_readable(tensor) and bool(tensor.isinf().any()):
+            raise ValueError(
+                f"{name} holds infinity in {int(tensor.isinf().sum())} of {tensor.numel()} entries: all must be finite"
+            )
+
+
+def require_features(student: Tensor, teacher: Tensor, *, least: int = 1) -> None:
+    """Refuse features that do not describe the same samples, or fewer samples than a relation needs."""
+    require_floating("student", student)
+    require_floating("teacher", teacher)
+    if student.ndim < 2 or teacher.ndim < 2 or student.shape[0] != teacher.shape[0]:
+        raise ValueError(
+            f"teacher has shape {tuple(teacher.shape)}, student {tuple(student.shape)}: both need (N, ...), the same "
+            "samples in the same order"
+        )
+    if student.shape[0] < least:
+        samples = f"{student.shape[0]} sample" + ("" if student.shape[0] == 1 else "s")
+        raise ValueError(f"student and teacher hold {samples}: this loss needs at least {least}")
+    if student.numel() == 0 or teacher.numel() == 0:
+        raise ValueError(
+            f"teacher has shape {tuple(teacher.shape)}, student {tuple(student.shape)}: neither may be empty"
+        )
+    if student.device != teacher.device:
+        raise ValueError(f"teacher is on {teacher.device}, student on {student.device}: both need the same device")
+    require_finite(student=student, teacher=teacher)
+
+
+def require_matching_features(student: Tensor, teacher: Tensor) -> None:
+    """Refuse features that cannot be subtracted from each other."""
+    require_features(student, teacher)
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"teacher has shape {tuple(teacher.shape)}, student {tuple(student.shape)}: both need the same shape (a "
+            "Regressor maps the student's channels to the teacher's)"
+        )
+
+
+def require_feature_maps(name: str, features: Tensor) -> None:
+    """Refuse anything that is not a batch of feature maps."""
+    require_floating(name, features)
+    if features.ndim != 4 or features.numel() == 0:
+        raise ValueError(f"{name} has shape {tuple(features.shape)}: feature maps (N, C, H, W), none empty, are needed")
+    require_finite(**{name: features})
+
+
+def require_positive(name: str, value: float) -> None:
+    """Refuse a size or a scale that is not a positive, finite number."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name} is a {type(value).__name__}: a positive number is needed")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is {value}: a positive, finite number is needed")
+
+
+def require_count(name: str, value: int) -> None:
+    """Refuse a count that is not a whole number of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is a {type(value).__name__}: a whole number of at least 1 is needed")
+    if value < 1:
+        raise ValueError(f"{name} is {value}: at least 1 is needed")
+
+
+def require_mask(mask: Tensor, shape: tuple[int, ...], of: str) -> None:
+    """Refuse a mask that is not one bool a token of `of`."""
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        came = str(mask.dtype).removeprefix("torch.") if isinstance(mask, Tensor) else type(mask).__name__
+        raise TypeError(f"mask is {came}: a bool tensor is needed, True where a token counts")
+    if tuple(mask.shape) != tuple(shape):
+        raise ValueError(f"mask has shape {tuple(mask.shape)}: {of} needs {tuple(shape)}, one entry a token")

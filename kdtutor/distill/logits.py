@@ -4,17 +4,18 @@ Notation: z_s, z_t are the logits of student and teacher, shape (N, C); T a temp
 natural logarithms throughout. α weighs the distillation term.
 """
 
-import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdtutor.distill import fused
 from kdtutor.distill.arguments import (
     refuse_nan,
     require_class_weights,
     require_classes,
+    require_finite,
     require_floating,
     require_labels,
     require_pair,
@@ -23,9 +24,10 @@ from kdtutor.distill.arguments import (
     require_weight,
     values_are_readable,
 )
+from kdtutor.distill.log_probabilities import Reduction, at_least_float32, kl_terms, log_mixture, log_softened, reduced
+from kdtutor.distill.normalize import z_score
 
 Direction = Literal["forward", "reverse", "js"]
-Reduction = Literal["batchmean", "sum", "none"]
 
 
 def soften(logits: Tensor, temperature: float) -> Tensor:
@@ -40,7 +42,7 @@ def soften(logits: Tensor, temperature: float) -> Tensor:
     require_classes("logits", logits)
     require_temperature(temperature)
     refuse_nan(logits=logits)
-    return _log_softened(logits, temperature).exp().to(logits.dtype)
+    return log_softened(logits, temperature).exp().to(logits.dtype)
 
 
 def entropy(probs: Tensor) -> Tensor:
@@ -94,24 +96,14 @@ def kd_loss(
     require_temperature(temperature)
     if class_weights is not None:
         require_class_weights(class_weights, student_logits)
-    log_s = _log_softened(student_logits, temperature)
-    log_t = _log_softened(teacher_logits.detach(), temperature)
-    match direction:
-        case "forward":
-            terms = _kl_terms(log_t, log_s)
-        case "reverse":
-            terms = _kl_terms(log_s, log_t)
-        case "js":
-            log_m = _log_mean(log_t, log_s)
-            terms = (_kl_terms(log_t, log_m) + _kl_terms(log_s, log_m)) / 2
-        case _:
-            raise ValueError(f"direction is {direction!r}: one of 'forward', 'reverse', 'js' is needed")
-    if class_weights is not None:
-        terms = terms * class_weights.to(terms)
-    per_row = terms.sum(-1) * temperature**2
+    if direction not in get_args(Direction):
+        raise ValueError(f"direction is {direction!r}: one of 'forward', 'reverse', 'js' is needed")
+    per_row = temperature**2 * _divergence(
+        student_logits, teacher_logits.detach(), temperature, direction, class_weights
+    )
     if values_are_readable(per_row) and bool(per_row.isnan().any()):
         refuse_nan(student_logits=student_logits, teacher_logits=teacher_logits)
-    return _reduce(per_row, reduction).to(student_logits.dtype)
+    return reduced(per_row, reduction).to(student_logits.dtype)
 
 
 def distillation_loss(
@@ -131,38 +123,50 @@ def distillation_loss(
     require_pair(student_logits, teacher_logits)
     require_labels(labels, student_logits)
     require_weight("alpha", alpha, 0.0, 1.0)
-    hard = F.cross_entropy(_at_least_float32(student_logits), labels.long())
-    soft = kd_loss(_at_least_float32(student_logits), teacher_logits, temperature)
+    hard = F.cross_entropy(at_least_float32(student_logits), labels.long())
+    soft = kd_loss(at_least_float32(student_logits), teacher_logits, temperature)
     return ((1 - alpha) * hard + alpha * soft).to(student_logits.dtype)
 
 
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+def standardize_logits(logits: Tensor) -> Tensor:
+    """Each row's logits as z-scores, (z - mean) / std over the classes, std with divisor C.
+
+    Student and teacher then share mean 0 and size 1, and a loss between them compares the shape of their logits alone:
+    kd_loss(standardize_logits(z_s), standardize_logits(z_t), T). A row of equal logits becomes zeros, with gradient 0.
+
+    logits: (..., C), floating point, finite. Returns the same shape, device and dtype; differentiable.
+    Raises TypeError for integer logits, ValueError for an empty class axis, NaN or infinity (on the CPU).
+    Source: Sun, Ren, Li, Wang, Cao, "Logit Standardization in Knowledge Distillation", section 4, 2024 (whose code
+    divides by the standard deviation with divisor C - 1: `kdtutor.distill.conventions`).
+    """
+    require_floating("logits", logits)
+    require_classes("logits", logits)
+    require_finite(logits=logits)
+    return z_score(at_least_float32(logits)).to(logits.dtype)
 
 
-def _log_softened(logits: Tensor, temperature: float) -> Tensor:
-    return F.log_softmax(_at_least_float32(logits) / temperature, dim=-1)
-
-
-def _log_mean(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """log ½(p + q); the clamp keeps the gradient of a class impossible to both at 0 instead of NaN."""
-    lowest = torch.finfo(log_p.dtype).min / 2
-    return torch.logaddexp(log_p.clamp_min(lowest), log_q.clamp_min(lowest)) - math.log(2)
-
-
-def _kl_terms(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """p (log p - log q) for each class; a class that p rules out adds nothing, also where q rules it out."""
-    p = log_p.exp()
-    possible = p > 0
-    return p * (torch.where(possible, log_p, 0.0) - torch.where(possible, log_q, 0.0))
-
-
-def _reduce(per_row: Tensor, reduction: Reduction) -> Tensor:
-    match reduction:
-        case "batchmean":
-            return per_row.mean()
-        case "sum":
-            return per_row.sum()
-        case "none":
+def _divergence(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: float,
+    direction: Direction,
+    class_weights: Tensor | None,
+) -> Tensor:
+    """D(p_t(T), p_s(T)) of each row, (N,), in float32 at least."""
+    if direction == "forward" and class_weights is None and fused.applies(student_logits, teacher_logits):
+        per_row = fused.softened_kl(student_logits, teacher_logits, temperature)
+        if not bool(per_row.isnan().any()):
             return per_row
-    raise ValueError(f"reduction is {reduction!r}: one of 'batchmean', 'sum', 'none' is needed")
+    log_s = log_softened(student_logits, temperature)
+    log_t = log_softened(teacher_logits, temperature)
+    match direction:
+        case "forward":
+            terms = kl_terms(log_t, log_s)
+        case "reverse":
+            terms = kl_terms(log_s, log_t)
+        case "js":
+            log_m = log_mixture(log_t, log_s)
+            terms = (kl_terms(log_t, log_m) + kl_terms(log_s, log_m)) / 2
+    if class_weights is not None:
+        terms = terms * class_weights.to(terms)
+    return terms.sum(-1)

@@ -1,0 +1,90 @@
+"""KL(p_t(T) ‖ p_s(T)) of logits on the CPU, a cache-sized block of rows at a time.
+
+Composed of torch's functions, the loss writes some ten arrays of the logits' size to memory and reads them back; that
+traffic, not the arithmetic, is its cost. Here a block of rows passes through all steps while it is in the cache, and
+only the gradient leaves it: ∂KL/∂z_s = (p_s - p_t) / T.
+
+A class that -inf rules out of both gives NaN here, 0 · (∞ - ∞): the caller, `kdtutor.distill.logits`, then takes the
+composed way.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from kdtutor.distill.arguments import values_are_readable
+
+ELEMENTS_PER_THREAD = 2**18
+
+
+def applies(student_logits: Tensor, teacher_logits: Tensor) -> bool:
+    """Whether the blocks serve these logits: plain CPU tensors of one precision, not compiled, transformed or dual."""
+    pair = (student_logits, teacher_logits)
+    return (
+        values_are_readable(*pair)
+        and all(type(z) in (Tensor, torch.nn.Parameter) for z in pair)
+        and _precision(student_logits) == _precision(teacher_logits)
+        and all(forward_ad.unpack_dual(z).tangent is None for z in pair)
+    )
+
+
+def softened_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """KL(p_t(T) ‖ p_s(T)) of each row, (N,), in float32 at least; differentiable, any number of times, by the student.
+
+    student_logits, teacher_logits: (N, C), finite, for which `applies` is true. NaN marks rows that are not finite.
+    """
+    if torch.is_grad_enabled() and student_logits.requires_grad:
+        return _SoftenedKL.apply(student_logits, teacher_logits, temperature)
+    return _by_blocks(student_logits, teacher_logits, temperature, with_gradient=False)[0]
+
+
+class _SoftenedKL(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+        kl, ctx.difference = _by_blocks(student_logits, teacher_logits, temperature, with_gradient=True)
+        ctx.save_for_backward(student_logits, teacher_logits)
+        ctx.temperature = temperature
+        return kl
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        scale = (upstream / ctx.temperature).unsqueeze(1)
+        if torch.is_grad_enabled():
+            p_s, p_t = (torch.softmax(z.to(scale.dtype) / ctx.temperature, dim=-1) for z in ctx.saved_tensors)
+            return (p_s - p_t) * scale, None, None
+        # The difference is handed on and scaled in place; a second pass over a retained graph makes it anew.
+        difference, ctx.difference = ctx.difference, None
+        if difference is None:
+            student_logits, teacher_logits = ctx.saved_tensors
+            difference = _by_blocks(student_logits, teacher_logits, ctx.temperature, with_gradient=True)[1]
+        return difference.mul_(scale), None, None
+
+
+def _by_blocks(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: float, with_gradient: bool
+) -> tuple[Tensor, Tensor | None]:
+    """KL of each row, (N,), and p_s - p_t, (N, C), where it is wanted."""
+    (N, C), dtype = student_logits.shape, _precision(student_logits)
+    height = min(N, max(1, ELEMENTS_PER_THREAD * torch.get_num_threads() // C))
+    kl = student_logits.new_empty(N, dtype=dtype)
+    difference = student_logits.new_empty(N, C, dtype=dtype) if with_gradient else None
+    scratch = student_logits.new_empty(3, height, C, dtype=dtype)
+    with torch.no_grad():
+        for start in range(0, N, height):
+            rows = slice(start, min(start + height, N))
+            z, log_s, log_t = scratch[:, : rows.stop - start]
+            torch.log_softmax(torch.div(student_logits[rows].to(dtype), temperature, out=z), dim=-1, out=log_s)
+            if difference is not None:
+                p_s = torch.softmax(z, dim=-1, out=difference[rows])
+            torch.log_softmax(torch.div(teacher_logits[rows].to(dtype), temperature, out=z), dim=-1, out=log_t)
+            p_t = torch.softmax(z, dim=-1, out=z)
+            kl[rows] = log_t.sub_(log_s).mul_(p_t).sum(-1)
+            if difference is not None:
+                p_s.sub_(p_t)
+    return kl, difference
+
+
+def _precision(logits: Tensor) -> torch.dtype:
+    return torch.promote_types(logits.dtype, torch.float32)

@@ -1,0 +1,45 @@
+"""The log-probabilities that every loss on logits is made of, right also at their limits (p = 0, log p = -inf)."""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Reduction = Literal["batchmean", "sum", "none"]
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """x in float32, or in float64 if that is what it came in: half precision stores logits, it does not sum them."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def log_softened(logits: Tensor, temperature: float) -> Tensor:
+    """log p(T) = log softmax(z / T) over the last axis."""
+    return F.log_softmax(at_least_float32(logits) / temperature, dim=-1)
+
+
+def kl_terms(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """p (log p - log q) for each class; a class that p rules out adds nothing, also where q rules it out."""
+    p = log_p.exp()
+    possible = p > 0
+    return p * (torch.where(possible, log_p, 0.0) - torch.where(possible, log_q, 0.0))
+
+
+def log_mixture(log_p: Tensor, log_q: Tensor, weight: float = 0.5) -> Tensor:
+    """log(w p + (1 - w) q), 0 < w < 1; the clamp keeps the gradient of a class impossible to both at 0, not NaN."""
+    lowest = torch.finfo(log_p.dtype).min / 2
+    return torch.logaddexp(log_p.clamp_min(lowest) + math.log(weight), log_q.clamp_min(lowest) + math.log1p(-weight))
+
+
+def reduced(per_row: Tensor, reduction: Reduction) -> Tensor:
+    """The rows' mean, their sum, or the rows themselves. ValueError for another name."""
+    match reduction:
+        case "batchmean":
+            return per_row.mean()
+        case "sum":
+            return per_row.sum()
+        case "none":
+            return per_row
+    raise ValueError(f"reduction is {reduction!r}: one of 'batchmean', 'sum', 'none' is needed")
