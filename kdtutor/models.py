@@ -1,9 +1,25 @@
 """The networks of the course: small enough for a laptop, different enough to be teacher and student."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+
+@contextmanager
+def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Everything drawn inside comes from the seed, on the CPU and on `device`; the state outside stays as it was.
+
+    With None nothing is touched: draws inside go on from where the global generators stand.
+    """
+    device = torch.device(device)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices, enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
 
 
 def mlp(*widths: int, seed: int | None = None) -> nn.Sequential:
@@ -15,11 +31,21 @@ def mlp(*widths: int, seed: int | None = None) -> nn.Sequential:
     """
     if len(widths) < 2 or min(widths) < 1:
         raise ValueError(f"widths is {widths}: inputs and outputs are needed, each at least 1, as in mlp(256, 64, 36)")
-    with _seeded(seed):
+    with seeded(seed):
         layers: list[nn.Module] = [nn.Flatten(), nn.Linear(widths[0], widths[1])]
         for wide, narrow in pairwise(widths[1:]):
             layers += [nn.ReLU(), nn.Linear(wide, narrow)]
     return nn.Sequential(*layers)
+
+
+def lenet_300_100(classes: int = 10, inputs: int = 784, seed: int | None = None) -> nn.Sequential:
+    """The perceptron inputs-300-100-classes on which pruning is measured since LeCun: 266,610 parameters for MNIST.
+
+    Maps (N, ...) with `inputs` values a sample to logits (N, classes). seed: fixes the initial weights.
+    Source: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition", section III,
+    1998; with ReLU as in Han, Mao, Dally, "Deep Compression", section 5, 2016.
+    """
+    return mlp(inputs, 300, 100, classes, seed=seed)
 
 
 def cnn(
@@ -33,7 +59,7 @@ def cnn(
     """
     if size % 4 or size < 4:
         raise ValueError(f"size is {size}: two poolings halve it, so a multiple of 4 is needed")
-    with _seeded(seed):
+    with seeded(seed):
         return nn.Sequential(
             nn.Conv2d(1, channels, 3, padding=1),
             nn.BatchNorm2d(channels),
@@ -51,17 +77,63 @@ def cnn(
         )
 
 
-class _seeded:  # noqa: N801
-    """Initial weights from a seed, the global generator left as it was; None leaves everything to the caller."""
+class ResidualBlock(nn.Module):
+    """relu(x + norm2(conv2(relu(norm1(conv1(x)))))): what comes out has the shape of what went in.
 
-    def __init__(self, seed: int | None) -> None:
-        self._fork = torch.random.fork_rng(devices=[], enabled=seed is not None)
-        self._seed = seed
+    Both convolutions are 3 × 3. `width` channels lie between them and belong to this block alone, so they can be
+    removed without touching another; the stream's own channels are shared by every block.
+    """
 
-    def __enter__(self) -> None:
-        self._fork.__enter__()
-        if self._seed is not None:
-            torch.manual_seed(self._seed)
+    def __init__(self, channels: int, width: int | None = None) -> None:
+        super().__init__()
+        width = channels if width is None else width
+        self.conv1 = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
 
-    def __exit__(self, *error: object) -> None:
-        self._fork.__exit__(*error)
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, channels, H, W) to the same shape."""
+        inside = self.norm1(self.conv1(x)).relu()
+        return (x + self.norm2(self.conv2(inside))).relu()
+
+
+class ResidualCNN(nn.Module):
+    """stem → blocks → head. `blocks` is an nn.Sequential of ResidualBlock: dropping one leaves a network that runs."""
+
+    def __init__(self, channels: int, blocks: int, classes: int, in_channels: int = 1) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        )
+        self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * channels, classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map pictures (N, in_channels, H, W) to logits (N, classes)."""
+        return self.head(self.blocks(self.stem(x)))
+
+
+def residual_cnn(
+    channels: int = 24, blocks: int = 3, classes: int = 36, in_channels: int = 1, seed: int | None = None
+) -> ResidualCNN:
+    """A small residual network whose blocks can be dropped and whose inner channels can be removed.
+
+    The stem halves the picture; every block keeps the stream's shape (N, channels, H/2, W/2); the head pools it to
+    2 × 2. Maps (N, in_channels, H, W), H and W at least 4, to logits (N, classes). seed: fixes the initial weights.
+    Raises ValueError for channels, classes or in_channels below 1, or a negative number of blocks.
+    Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", section 3.2, 2015.
+    """
+    for name, value, least in (
+        ("channels", channels, 1),
+        ("blocks", blocks, 0),
+        ("classes", classes, 1),
+        ("in_channels", in_channels, 1),
+    ):
+        if value < least:
+            raise ValueError(f"{name} is {value}: at least {least} is needed")
+    with seeded(seed):
+        return ResidualCNN(channels, blocks, classes, in_channels)

@@ -1,30 +1,39 @@
-"""Accuracy of a classifier."""
+"""Accuracy of a classifier, and how sure it is."""
+
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from kdtutor.data.dataset import Split
+from kdtutor.measure.evaluation import device_of, evaluation_mode
+
+
+class Samples(Protocol):
+    """Inputs x: (N, ...) and labels y: (N,), as a data set's split has them."""
+
+    @property
+    def x(self) -> Tensor:
+        """Inputs, (N, ...)."""
+
+    @property
+    def y(self) -> Tensor:
+        """Labels, (N,)."""
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, data: Split | tuple[Tensor, Tensor], batch_size: int = 1000) -> float:
+def accuracy(model: nn.Module, data: Samples | tuple[Tensor, Tensor], batch_size: int = 1000) -> float:
     """Fraction of samples whose largest logit is at their label, from 0 to 1, in evaluation mode.
 
-    data: a Split, or inputs (N, ...) with labels (N,). The model's mode is restored afterwards.
+    data: a split with x and y, or inputs (N, ...) with labels (N,). The model's mode is restored afterwards.
     Raises ValueError for no samples or as many labels as do not fit.
     """
-    x, y = (data.x, data.y) if isinstance(data, Split) else data
+    x, y = data if isinstance(data, tuple) else (data.x, data.y)
     if len(x) != len(y) or not len(y):
         raise ValueError(f"data has {len(x)} inputs and {len(y)} labels: as many of both, and at least one, are needed")
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    device = next((p.device for p in model.parameters()), x.device)
-    try:
+    device = device_of(model, x)
+    with evaluation_mode(model):
         right = sum(
-            int((model(xs.to(device)).argmax(-1) == ys.to(device)).sum())
+            (model(xs.to(device)).argmax(-1) == ys.to(device)).sum()
             for xs, ys in zip(x.split(batch_size), y.split(batch_size), strict=True)
         )
-    finally:
-        for module, training in modes.items():
-            module.training = training
-    return right / len(y)
+    return int(right) / len(y)

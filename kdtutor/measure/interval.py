@@ -42,7 +42,10 @@ def accuracy_interval(correct: int, total: int, confidence: float = 0.95) -> Int
     centre = p + z**2 / (2 * total)
     reach = z * math.sqrt(p * (1 - p) / total + (z / (2 * total)) ** 2)
     shrink = 1 + z**2 / total
-    return Interval(p, max(0.0, (centre - reach) / shrink), min(1.0, (centre + reach) / shrink), total, confidence)
+    low, high = (centre - reach) / shrink, (centre + reach) / shrink
+    # None right and all right put an end exactly on p; rounding must not carry it past.
+    low, high = (p if correct == 0 else low), (p if correct == total else high)
+    return Interval(p, low, high, total, confidence)
 
 
 def mean_interval(values: Sequence[float] | Tensor, confidence: float = 0.95) -> Interval:

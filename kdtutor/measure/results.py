@@ -2,12 +2,13 @@
 
 import json
 import os
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 
 def record(name: str, **claim: Any) -> None:
-    """Note a measured claim under `name`: plain numbers, texts and lists.
+    """Note a measured claim under `name`: plain numbers, texts, lists and intervals.
 
     Only while KDTUTOR_RESULTS names a file (the command `kdtutor results UNIT` sets it) is anything written; a
     learner's run measures and shows, and leaves no file behind. Raises ValueError for a name recorded twice.
@@ -24,7 +25,9 @@ def record(name: str, **claim: Any) -> None:
 
 
 def _rounded(value: Any) -> Any:
-    """Six significant digits: more would only record the machine's last bits."""
+    """Six significant digits: more would only record the machine's last bits. An interval becomes its parts."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, dict):

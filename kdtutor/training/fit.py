@@ -1,45 +1,31 @@
 """The training loop. It knows nothing of distillation: a loss is a callable of the outputs and the batch's targets."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
+from kdtutor.models import seeded
+from kdtutor.training.batches import (
+    BatchOf,
+    order_of,
+    require_rows,
+    require_scalar,
+    rows,
+    seed_of_layers,
+    views_of,
+)
+from kdtutor.training.checkpoint import Run, identify, resume, save_checkpoint
 from kdtutor.training.device import default_device
+from kdtutor.training.history import History
+from kdtutor.training.precision import at_precision
+from kdtutor.training.recipe import Recipe, optimizer_for
 
 Loss = Callable[..., Tensor]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A training budget: two runs with equal recipes had equal chances.
-
-    The learning rate rises to `lr` and falls to zero again over the whole run (one cycle), under AdamW.
-    """
-
-    epochs: int = 12
-    batch_size: int = 128
-    lr: float = 5e-3
-    weight_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: at least 1 is needed")
-        if not self.lr > 0:
-            raise ValueError(f"lr is {self.lr}: a positive learning rate is needed")
-
-
-@dataclass
-class History:
-    """What a run leaves behind: the mean loss of each epoch, what `evaluate` said after it, and the seconds it took."""
-
-    losses: list[float] = field(default_factory=list)
-    evaluations: list[float] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def fit(
@@ -53,67 +39,96 @@ def fit(
     device: torch.device | str | None = None,
     evaluate: Callable[[nn.Module], float] | None = None,
     after_step: Callable[[nn.Module], object] | None = None,
+    views: BatchOf | None = None,
+    compiled: bool = False,
+    checkpoint: str | Path | None = None,
     label: str = "training",
 ) -> History:
     """Train `model` in place to lower loss(model(inputs), *targets), in shuffled batches; returns its history.
 
     inputs: (N, ...). targets: tensors of N rows each, shuffled with the inputs, so a cached teacher's logits stay
-    with their samples: `fit(student, x, (teacher_logits, y), distillation_loss)`. loss: a scalar tensor. seed: the
-    order of the samples (the initial weights are the model's own). evaluate: called after each epoch with the model
-    in evaluation mode. after_step: called after every update, to re-apply a mask or clip a weight.
-    The model ends in training mode off, on `device` (default: the GPU where there is one).
-    Raises ValueError for targets of another length, FloatingPointError when an epoch's loss is not finite.
+    with their samples: `fit(student, x, (teacher_logits, y), distillation_loss)`. loss: a scalar tensor, the mean of
+    the batch. seed: the order of the samples, their views, and what layers such as dropout draw (the initial weights
+    are the model's own); the global generators are left as they were.
+
+    evaluate: called after each epoch with the model in evaluation mode.
+    after_step: called after every update, to re-apply a mask or clip a weight in place.
+    views(index, generator): gives a batch's inputs and targets in the place of inputs[index] and targets[index], so
+    that a random view of a sample is drawn together with what the teacher said about that view; index: (B,), and a
+    generator to draw from, both on `device`.
+    compiled: compile model and loss with torch.compile; it takes a minute, and pays in long runs on a GPU.
+    checkpoint: a file that keeps the run after every epoch. If it exists, the run goes on from there, and ends with
+    the same weights, bit for bit, as if it had not been interrupted (same machine, same number of threads); if it
+    holds the finished run, nothing is trained. A loss, view or callback with a memory of its own is not kept in it.
+
+    The model ends in evaluation mode, on `device` (default: the GPU where there is one).
+    Raises ValueError for targets of another length, a loss that is no scalar, a checkpoint that is damaged or
+    belongs to another run; FloatingPointError when an epoch's loss is not finite.
     """
     recipe = recipe or Recipe()
-    for number, target in enumerate(targets):
-        if len(target) != len(inputs):
-            raise ValueError(
-                f"targets[{number}] has {len(target)} rows, inputs {len(inputs)}: one row a sample is needed"
-            )
+    require_rows(inputs, targets)
     device = torch.device(device) if device is not None else default_device()
+    identity = identify(model, inputs, targets, recipe, seed, device) if checkpoint else {}
     model.to(device)
-    inputs, targets = inputs.to(device), [target.to(device) for target in targets]
-    order = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), recipe.lr, weight_decay=recipe.weight_decay)
-    batches = -(-len(inputs) // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, total_steps=recipe.epochs * batches + 1)
-    history, began = History(), perf_counter()
-    for _ in tqdm(range(recipe.epochs), desc=label, unit="epoch", leave=False):
-        model.train()
-        total = torch.zeros((), device=device)
-        for index in torch.randperm(len(inputs), generator=order).to(device).split(recipe.batch_size):
-            value = loss(model(inputs[index]), *(target[index] for target in targets))
-            optimizer.zero_grad(set_to_none=True)
-            value.backward()
-            optimizer.step()
-            schedule.step()
-            if after_step is not None:
-                after_step(model)
-            total += value.detach() * len(index)
-        model.eval()
-        history.losses.append(total.item() / len(inputs))
-        if not torch.isfinite(total):
-            raise FloatingPointError(
-                f"the loss of epoch {len(history.losses)} is {history.losses[-1]}: the training diverged, "
-                f"or the loss is undefined for these inputs (learning rate {recipe.lr:g})"
-            )
-        if evaluate is not None:
-            history.evaluations.append(evaluate(model))
-    history.seconds = perf_counter() - began
+    batch_of = views or rows(inputs.to(device), [target.to(device) for target in targets])
+    forward = at_precision(model, recipe.precision, device)
+
+    def objective(inputs: Tensor, *targets: Tensor) -> Tensor:
+        return loss(forward(inputs), *targets)
+
+    if compiled:
+        objective = torch.compile(objective)
+    optimizer = optimizer_for(recipe, model.parameters())
+    steps = recipe.steps(len(inputs))
+    with seeded(seed_of_layers(seed), device):
+        order, draws = order_of(seed), views_of(seed, device)
+        run = Run(model, optimizer, {"order": order, "views": draws, **_global_generators(device)}, History())
+        if checkpoint:
+            resume(checkpoint, run, identity)
+        history = run.history
+        done = len(history.losses)
+        epochs = range(done, recipe.epochs)
+        for epoch in tqdm(epochs, label, recipe.epochs, leave=False, unit="epoch", initial=done, delay=1):
+            began = perf_counter()
+            model.train()
+            index = torch.randperm(len(inputs), generator=order).to(device)
+            values: list[Tensor] = []
+            for step, part in enumerate(index.split(recipe.batch_size), epoch * steps // recipe.epochs):
+                x, y = batch_of(part, draws)
+                value = objective(x, *y)
+                require_scalar(value)
+                optimizer.zero_grad()
+                value.backward()
+                optimizer.param_groups[0]["lr"] = recipe.learning_rate(step, steps)
+                optimizer.step()
+                if after_step is not None:
+                    after_step(model)
+                values.append(value.detach())
+            model.eval()
+            history.add(epoch_mean(values, len(inputs), recipe.batch_size).item(), recipe.lr)
+            if evaluate is not None:
+                history.evaluations.append(float(evaluate(model)))
+            history.seconds += perf_counter() - began
+            if checkpoint:
+                save_checkpoint(checkpoint, run, identity)
+    model.zero_grad()
+    model.eval()
     return history
 
 
-@torch.no_grad()
-def predict(model: nn.Module, inputs: Tensor, batch_size: int = 1000) -> Tensor:
-    """The model's outputs for `inputs`, in evaluation mode and without a graph; the model's mode is restored.
+def epoch_mean(values: list[Tensor], samples: int, batch_size: int) -> Tensor:
+    """The mean over an epoch's samples of batch means, in which a short last batch weighs less."""
+    first = torch.stack(values)
+    last = samples - batch_size * (len(values) - 1)
+    weights = torch.full((len(values),), float(batch_size), dtype=first.dtype, device=first.device)
+    weights[-1] = last
+    return torch.tensordot(weights, first, 1) / samples
 
-    inputs: (N, ...), on any device. Returns (N, ...) on the model's device.
-    """
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    device = next((p.device for p in model.parameters()), inputs.device)
-    try:
-        return torch.cat([model(part.to(device)) for part in inputs.split(batch_size)])
-    finally:
-        for module, training in modes.items():
-            module.training = training
+
+def _global_generators(device: torch.device) -> dict[str, Generator]:
+    """The generators that layers draw from: the CPU's, and the GPU's where the model is on one."""
+    generators: dict[str, Any] = {"layers": torch.default_generator}
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        generators["layers on the GPU"] = torch.cuda.default_generators[index]
+    return generators

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from kdtutor import data, models
+from kdtutor import models
 from kdtutor.training.device import default_device
 from kdtutor.training.fit import Recipe, fit
 
@@ -34,6 +34,8 @@ def glyph_teacher(seed: int = 0, *, cache: Path | None = None) -> nn.Sequential:
     if weights is not None:
         model.load_state_dict(weights)
         return model.to(default_device()).eval()
+    from kdtutor import data  # brings matplotlib and scikit-learn, which nothing else here needs
+
     train = data.load("glyphs").train
     fit(model, train.x, (train.y,), F.cross_entropy, RECIPE, seed=seed, label="training the teacher, once")
     _write(path, model)

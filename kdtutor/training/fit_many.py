@@ -1,0 +1,102 @@
+"""Many trainings at once: the students are stacked into one batched model, and each learns as it would alone."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from kdtutor.models import seeded
+from kdtutor.training.batches import BatchOf, order_of, require_rows, seed_of_layers, views_of
+from kdtutor.training.device import default_device
+from kdtutor.training.fit import Loss, epoch_mean
+from kdtutor.training.history import History
+from kdtutor.training.recipe import Recipe, optimizer_for
+from kdtutor.training.stacked import Stacked
+from kdtutor.training.stacked_batches import Targets, per_student, stacked_rows, stacked_views
+from kdtutor.training.stacked_losses import stacked_loss
+
+
+def fit_many(
+    models: Sequence[nn.Module],
+    inputs: Tensor,
+    targets: Targets | Sequence[Targets],
+    losses: Loss | Sequence[Loss],
+    recipe: Recipe | None = None,
+    *,
+    seeds: Sequence[int],
+    device: torch.device | str | None = None,
+    evaluate: Callable[[nn.Module], float] | None = None,
+    after_step: Callable[[nn.Module], object] | None = None,
+    views: BatchOf | None = None,
+    label: str = "training together",
+) -> list[History]:
+    """Train S models of one architecture in place, at once: model s ends as `fit` with seeds[s] would leave it.
+
+    The same up to rounding, that is: products are summed in another order, and many steps enlarge the difference as
+    they would any other. Each student sees the samples in its own seed's order. Dropout draws from one stream for
+    all and so differs from separate runs; BatchNorm keeps each student's own statistics.
+
+    models: alike but for their numbers, such as [mlp(256, 64, 36, seed=s) for s in range(8)].
+    targets: tensors of N rows for all students, or one sequence of them for each student (their teachers differ).
+    losses: one for all, or one for each student, such as [partial(distillation_loss, temperature=T) for T in (1, 4)].
+    Students that share one loss object compute it together; it must then be a loss that torch.func.vmap can run: no
+    decision in it may depend on a tensor's values. Every other argument as in `fit`; evaluate, after_step and views
+    are called for each student. Returns one History a model, each with the seconds of the whole run.
+
+    Raises ValueError as `fit` does, and for models that differ in structure or as many seeds, losses or targets as
+    do not fit; FloatingPointError naming the students whose loss is not finite.
+    """
+    recipe = recipe or Recipe()
+    S = len(models)
+    if len(seeds) != S:
+        raise ValueError(f"seeds has {len(seeds)} entries for {S} models: one a model is needed")
+    if not isinstance(losses, Sequence):
+        losses = [losses] * S
+    if len(losses) != S:
+        raise ValueError(f"losses has {len(losses)} entries for {S} models: one for all, or one a model, is needed")
+    by_student = per_student(targets, S)
+    for each in by_student:
+        require_rows(inputs, each)
+    device = torch.device(device) if device is not None else default_device()
+    for model in models:
+        model.to(device)
+    stacked = Stacked(models)
+    began = perf_counter()
+    try:
+        forward = stacked.forward(recipe.precision, device)
+        batch_of = stacked_views(views) if views else stacked_rows(inputs.to(device), by_student, device)
+        objective = stacked_loss(losses, device)
+        optimizer = optimizer_for(recipe, stacked.parameters.values())
+        steps, histories = recipe.steps(len(inputs)), [History() for _ in models]
+        with seeded(seed_of_layers(seeds[0]), device):
+            orders, draws = [order_of(seed) for seed in seeds], [views_of(seed, device) for seed in seeds]
+            for epoch in tqdm(range(recipe.epochs), label, leave=False, unit="epoch", delay=1):
+                for model in models:
+                    model.train()
+                index = torch.stack([torch.randperm(len(inputs), generator=order) for order in orders]).to(device)
+                values: list[Tensor] = []
+                for step, part in enumerate(index.split(recipe.batch_size, 1), epoch * steps // recipe.epochs):
+                    x, y = batch_of(part, draws)
+                    value = objective(forward(x), y)
+                    optimizer.zero_grad()
+                    value.sum().backward()
+                    optimizer.param_groups[0]["lr"] = recipe.learning_rate(step, steps)
+                    optimizer.step()
+                    if after_step is not None:
+                        for model in models:
+                            after_step(model)
+                        stacked.settle()
+                    values.append(value.detach())
+                means = epoch_mean(values, len(inputs), recipe.batch_size).tolist()
+                for number, (model, history, mean) in enumerate(zip(models, histories, means, strict=True)):
+                    model.eval()
+                    history.add(mean, recipe.lr, f"the loss of student {number} (seed {seeds[number]})")
+                    if evaluate is not None:
+                        history.evaluations.append(float(evaluate(model)))
+    finally:
+        stacked.release()
+    for history in histories:
+        history.seconds = perf_counter() - began
+    return histories

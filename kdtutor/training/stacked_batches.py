@@ -1,0 +1,56 @@
+"""Batches of several students at once: each its own samples, in its own order."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from kdtutor.training.batches import BatchOf
+
+Targets = Sequence[Tensor]
+StackedBatchOf = Callable[[Tensor, Sequence[Generator]], tuple[Tensor, Targets]]
+
+
+def per_student(targets: Targets | Sequence[Targets], S: int) -> list[Targets]:
+    """The targets of each student, whichever way they were given."""
+    if all(isinstance(target, Tensor) for target in targets):
+        return [targets] * S  # type: ignore[list-item]
+    if len(targets) != S:
+        raise ValueError(
+            f"targets has {len(targets)} entries for {S} models: tensors for all, or one sequence a model, are needed"
+        )
+    if len({len(each) for each in targets}) > 1:
+        raise ValueError("targets has sequences of different length: every student needs as many")
+    return list(targets)  # type: ignore[arg-type]
+
+
+def stacked_rows(inputs: Tensor, by_student: Sequence[Targets], device: torch.device) -> StackedBatchOf:
+    """Fetch index (S, B): inputs and targets (S, B, ...), each in one go; a target common to all is kept once."""
+    S, N = len(by_student), len(inputs)
+    columns = []
+    for column in zip(*by_student, strict=True):
+        shared = all(target is column[0] for target in column)
+        columns.append((column[0] if shared else torch.cat(list(column))).to(device))
+    shift = torch.arange(S, device=device).unsqueeze(1) * N
+
+    def batch(index: Tensor, _generators: Sequence[Generator]) -> tuple[Tensor, Targets]:
+        common, own = index.flatten(), (index + shift).flatten()
+
+        def fetch(column: Tensor) -> Tensor:
+            rows = column.index_select(0, common if len(column) == N else own)
+            return rows.view(*index.shape, *column.shape[1:])
+
+        return fetch(inputs), [fetch(column) for column in columns]
+
+    return batch
+
+
+def stacked_views(views: BatchOf) -> StackedBatchOf:
+    """Each student's views from its own generator, stacked."""
+
+    def batch(index: Tensor, generators: Sequence[Generator]) -> tuple[Tensor, Targets]:
+        drawn = [views(row, generator) for row, generator in zip(index, generators, strict=True)]
+        inputs, targets = zip(*drawn, strict=True)
+        return torch.stack(inputs), [torch.stack(column) for column in zip(*targets, strict=True)]
+
+    return batch
