@@ -157,6 +157,32 @@ def grade_demo() -> None:
         console.print(f"{score.learner}: {course.named(score.feedback)}", highlight=False, soft_wrap=True)
 
 
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None, typer.Argument(help="sections, such as losses, or whole names; none: all")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    quick: Annotated[bool, typer.Option("--quick", help="a rehearsal in seconds: small sizes, no verdicts")] = False,
+    save: Annotated[Path | None, typer.Option(help="write the rows as JSON, with date, machine and versions")] = None,
+    picture: Annotated[Path | None, typer.Option(help="write the picture of the ratios as PNG or SVG")] = None,
+) -> None:
+    """Measure how fast the library is, side by side with its rivals in one run, and against this machine's limits."""
+    from kdtutor import bench as benchmark
+
+    with console.status("measuring") as status:
+
+        def show(row: benchmark.Row, done: int, total: int) -> None:
+            status.update(f"measured {done} of {total}: {row.name}")
+
+        rows = benchmark.run(device, only or None, quick, report=show)
+    console.print(benchmark.render(rows))
+    if save is not None:
+        benchmark.save(rows, save)
+    if picture is not None:
+        benchmark.picture(rows).savefig(picture)
+
+
 def _course() -> "Course":
     """The course that the current folder lies in, or the one that this package was installed from."""
     from kdtutor.authoring import Course

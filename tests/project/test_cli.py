@@ -16,7 +16,7 @@ def kdtutor(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[st
 
 def test_help_names_every_command():
     shown = kdtutor("--help").stdout
-    for command in ("lab", "build", "results", "validity", "doctor", "grade-demo"):
+    for command in ("lab", "build", "results", "validity", "doctor", "grade-demo", "bench"):
         assert command in shown
 
 

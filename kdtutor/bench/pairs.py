@@ -1,0 +1,54 @@
+"""Ours and the rival in turn, in one run: their times and the spread of their ratio."""
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from kdtutor.bench.case import Measurement, Setting
+from kdtutor.bench.row import Spread
+from kdtutor.measure import latency_ratio
+
+WARMUP = 3
+
+
+def compare_times(
+    setting: Setting,
+    ours: Callable[[], object],
+    rival: Callable[[], object],
+    *,
+    steps: int = 1,
+    least: float | None = None,
+    warmup: int = WARMUP,
+    note: str = "",
+) -> Measurement:
+    """Time `ours()` against `rival()` in alternating pairs, in milliseconds.
+
+    steps: how many equal steps one call makes; the times are those of one. least: seconds that one step takes at
+    least (`Ceilings.least_seconds`). warmup: calls of each that are not counted; a long one that ran before needs few.
+    """
+    taken: tuple[list[float], list[float]] = ([], [])
+    ratio = latency_ratio(
+        _noted(ours, taken[0], setting.device),
+        _noted(rival, taken[1], setting.device),
+        warmup=warmup,
+        budget=setting.budget,
+    )
+    in_ms = 1e3 / steps
+    mine, theirs = (median(times[warmup:]) * in_ms for times in taken)
+    spread = Spread(ratio.median, ratio.low, ratio.high, ratio.n)
+    return Measurement("ms", mine, theirs, spread, None if least is None else least * 1e3, note=note)
+
+
+def _noted(fn: Callable[[], object], taken: list[float], device: torch.device) -> Callable[[], object]:
+    """`fn`, and how long each of its calls took, which `latency_ratio` divides and forgets."""
+
+    def call() -> None:
+        began = perf_counter()
+        fn()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        taken.append(perf_counter() - began)
+
+    return call
