@@ -67,7 +67,7 @@ def mean_interval(values: Sequence[float] | Tensor, confidence: float = 0.95) ->
 
 def student_quantile(probability: float, degrees: int) -> float:
     """The t below which Student's distribution with `degrees` degrees of freedom has the given probability."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     return float(stdtrit(degrees, probability))
 
