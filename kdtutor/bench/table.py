@@ -32,19 +32,14 @@ def _ceilings(rows: Sequence[Row]) -> Table:
 
 
 def _comparisons(rows: Sequence[Row]) -> Table:
-    table = Table(title="Ours against the rival, in turn, in one run", title_justify="left", box=box.SIMPLE)
-    for heading, justify in (
-        ("what", "left"),
-        ("ours", "right"),
-        ("rival", "right"),
-        ("ratio", "right"),
-        ("middle half", "right"),
-        ("target", "right"),
-        ("limit", "right"),
-        ("of limit", "right"),
-        ("verdict", "left"),
-    ):
-        table.add_column(heading, justify=justify, no_wrap=heading not in ("what", "verdict"))  # type: ignore[arg-type]
+    """Two lines a row, so that it fits a terminal of 80 columns: a figure above the one it belongs to."""
+    table = Table(
+        title="Ours against the rival, in turn, in one run", title_justify="left", box=box.SIMPLE, padding=(0, 0)
+    )
+    table.add_column("what", min_width=26)
+    for heading in ("ours\nrival", "ratio\nmiddle half", "target", "limit\nof limit"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", min_width=8)
     section = None
     for row in rows:
         if section not in (None, row.section):
@@ -52,16 +47,14 @@ def _comparisons(rows: Sequence[Row]) -> Table:
         section = row.section
         what = Text(row.name)
         what.append(f"\n{row.ours_is}\nagainst {row.rival_is}", style="dim")
+        spread = "" if row.ratio is None or row.ratio.n == 1 else f"{row.ratio.low:.3g}–{row.ratio.high:.3g}"
         table.add_row(
             what,
-            _value(row.ours, row.unit),
-            _value(row.rival, row.unit),
-            "" if row.ratio is None else f"{row.ratio.median:.3g}",
-            "" if row.ratio is None or row.ratio.n == 1 else f"{row.ratio.low:.3g} to {row.ratio.high:.3g}",
-            "" if row.target is None else f"≤ {row.target:.3g}",
-            _value(row.limit, row.unit),
-            "" if row.share_of_limit is None else f"{row.share_of_limit:.0%}",
-            Text(row.verdict, style=_STYLES.get(row.verdict, "")),
+            f" {_value(row.ours, row.unit)}\n{_value(row.rival, row.unit)}",
+            f" {row.ratio.median:.3g}\n{spread}" if row.ratio is not None else "",
+            "" if row.target is None else f" ≤ {row.target:.3g}",
+            f" {_value(row.limit, row.unit)}\n{'' if row.share_of_limit is None else f'{row.share_of_limit:.0%}'}",
+            Text(f" {row.verdict}", style=_STYLES.get(row.verdict, "")),
         )
     return table
 
