@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,11 +11,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Difference:
-    """kind: "type", "shape", "nan" or "numbers". words: a clause that reads after "your function returned"."""
+    """kind: "type", "shape", "nan" or "numbers". words: a clause that reads after "your function returned".
+    size: the largest gap between numbers; small: it is below a hundredth of what is wanted.
+    """
 
     kind: str
     words: str
     size: float = math.nan
+    small: bool = False
 
 
 def difference(value: Any, wanted: Any, rtol: float, atol: float) -> Difference | None:
@@ -36,7 +39,8 @@ def difference(value: Any, wanted: Any, rtol: float, atol: float) -> Difference 
     if isinstance(wanted, bool) or wanted is None or isinstance(wanted, str):
         if type(value) is not type(wanted):
             return Difference("type", f"{_named(value)} where {_named(wanted)} is needed")
-        return None if value == wanted else Difference("numbers", f"{value!r}, which is not the answer")
+        spaceless = [text.replace(" ", "") if isinstance(text, str) else text for text in (value, wanted)]
+        return None if spaceless[0] == spaceless[1] else Difference("numbers", "another answer")
     return _number_difference(value, wanted, rtol, atol)
 
 
@@ -51,13 +55,16 @@ def _mapping_difference(value: Any, wanted: Mapping[Any, Any], rtol: float, atol
 
 
 def _number_difference(value: Any, wanted: Any, rtol: float, atol: float) -> Difference | None:
-    if isinstance(value, Tensor) and value.numel() == 1:
+    if isinstance(value, Tensor) and value.numel() != 1:
+        return Difference("shape", f"shape {tuple(value.shape)} where one number is needed")
+    if isinstance(value, Tensor):
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        try:
-            value = float(value)
-        except (TypeError, ValueError):
-            return Difference("type", f"{_named(value)} where a number is needed")
+    if isinstance(value, (bool, str)):
+        return Difference("type", f"{_named(value)} where a number is needed")
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        return Difference("type", f"{_named(value)} where a number is needed")
     return _tensor_difference(torch.tensor(float(value)), torch.tensor(float(wanted)), rtol, atol)
 
 
@@ -82,11 +89,13 @@ def _tensor_difference(value: Any, wanted: Tensor, rtol: float, atol: float) -> 
     if bool(agree.all()):
         return None
     gaps = (value - wanted).abs()[~agree]
-    return Difference("numbers", "other numbers", size=float(gaps.max()))
+    finite = bool(gaps.isfinite().all())
+    small = finite and bool(((value - wanted).abs() <= 1e-2 * (wanted.abs() + 1e-2)).all())
+    return Difference("numbers", "other numbers", size=float(gaps.max()), small=small)
 
 
 def _within(where: str, inner: Difference) -> Difference:
-    return Difference(inner.kind, f"{inner.words} (in {where})", inner.size)
+    return replace(inner, words=f"{inner.words} (in {where})")
 
 
 def _kind(tensor: Tensor) -> str:

@@ -40,9 +40,13 @@ def _judge(name: str, exercise: Exercise, solution: Any) -> Verdict:
         return Verdict(name, "not-attempted", None, f"{name} is still empty. Write it above, run it, then run this.")
     if not exercise.wants_a_value and not callable(solution):
         return Verdict(name, "failed", None, f"{name} is a {type(solution).__name__}: a function is needed.")
+    if exercise.wants_a_value and type(solution) is not type(exercise.reference) and not callable(solution):
+        return Verdict(
+            name, "failed", None, f"{name} is a {type(solution).__name__}: a {_kind_wanted(exercise)} is needed."
+        )
     if exercise.wants_a_value and callable(solution):
         return Verdict(name, "failed", None, f"{name} is a function: a value is needed.")
-    cases = list(exercise.inputs(secret_generator(name)))
+    cases = [*([exercise.example] if exercise.example else []), *exercise.inputs(secret_generator(name))]
     wanted = _behaviour(exercise, exercise.reference, cases)
     found = _behaviour(exercise, solution, cases)
     errors = [outcome.error for outcome in found.outcomes if isinstance(outcome, Raised)]
@@ -53,10 +57,15 @@ def _judge(name: str, exercise: Exercise, solution: Any) -> Verdict:
     mistake = _known_mistake(exercise, found, wanted, cases)
     if mistake is not None:
         return Verdict(name, "failed", mistake.name, mistake.message)
-    raised = next((outcome for outcome in found.outcomes if isinstance(outcome, Raised)), None)
+    pairs = zip(cases, found.outcomes, strict=True)
+    raised = next(((case, outcome) for case, outcome in pairs if isinstance(outcome, Raised)), None)
     if raised is not None:
-        return Verdict(name, "error", None, _words_of_error(name, raised))
+        return Verdict(name, "error", None, _words_of_error(name, exercise, *raised))
     return Verdict(name, "failed", None, _complaint(name, exercise, solution, found, wanted, cases))
+
+
+def _kind_wanted(exercise: Exercise) -> str:
+    return "text in quotation marks" if isinstance(exercise.reference, str) else type(exercise.reference).__name__
 
 
 @contextmanager
@@ -147,32 +156,48 @@ def _complaint(
             return f"{name} returned {d.words}{_given(exercise, case)}."
     if found.changed is not None:
         return f"{name} changes its argument {_parameter(exercise, found.changed)} in place: work on a copy."
-    if found.broken:
+    if "numbers" not in by_kind:
         law = found.broken[0]
         return f"A right {name} {law.name}. Yours breaks that. {law.message}"
     case, d = by_kind["numbers"]
     if exercise.wants_a_value:
-        return f"{name} is {d.words}." if "answer" in d.words else f"{name} is not right yet."
-    lines = [f"Shape and type are right, the numbers are not: off by up to {d.size:.3g}{_given(exercise, case)}."]
-    return "\n".join(lines + _shown_example(name, exercise, solution))
+        return _words_of_value(name, exercise, solution)
+    shown = _shown_example(name, exercise, solution)
+    plain = [law for law in found.broken if not law.edge]
+    off = f"Off by up to {d.size:.3g}{_given(exercise, case)}."
+    if plain:
+        said = f"A right {name} {plain[0].name}. Yours breaks that."
+        return "\n".join([said, *(shown or [off])])
+    if d.small:
+        off += " So little may be a constant that was added, such as one inside a logarithm."
+    return "\n".join([off, *shown])
+
+
+def _words_of_value(name: str, exercise: Exercise, value: Any) -> str:
+    offered = [exercise.reference, *(mistake.solution for mistake in exercise.mistakes)]
+    if isinstance(value, str) and value not in offered:
+        return f"{name} is {_short(value)}, which is none of the names that were printed."
+    return f"{name} is {_short(value)}, which is not the answer."
 
 
 def _shown_example(name: str, exercise: Exercise, solution: Any) -> list[str]:
-    """The exercise's own small example beside what the solution makes of it, where the two differ."""
+    """The exercise's own small example beside what the solution makes of it, where a reader can see a difference."""
     if exercise.example is None:
         return []
     mine = observe(exercise.observe, solution, exercise.example)
     ours = observe(exercise.observe, exercise.reference, exercise.example)
-    if isinstance(mine, Raised) or isinstance(ours, Raised) or _difference(exercise, mine, ours) is None:
+    if isinstance(mine, Raised) or isinstance(ours, Raised) or _short(mine.value) == _short(ours.value):
         return []
     arguments = ", ".join(_short(argument) for argument in exercise.example)
     return [f"{name}({arguments}) gives", f"  {_short(mine.value)}, by hand it is", f"  {_short(ours.value)}"]
 
 
-def _words_of_error(name: str, raised: Raised) -> str:
+def _words_of_error(name: str, exercise: Exercise, case: tuple[Any, ...], raised: Raised) -> str:
     said = (str(raised.error).splitlines() or [""])[0][:200]
     where = [f"  {raised.line[:160]}"] if raised.line else []
-    return "\n".join([f"{name} raised {type(raised.error).__name__}: {said}", *where])
+    return "\n".join(
+        [f"{name} raised {type(raised.error).__name__}: {said}", *where, f" {_given(exercise, case)}".rstrip()]
+    )
 
 
 def _given(exercise: Exercise, case: tuple[Any, ...]) -> str:

@@ -15,12 +15,14 @@ class Law:
     """A property that every right solution has, whatever its inputs.
 
     name: the property as a clause ("is zero when student and teacher agree"). holds(solution, generator): whether the
-    solution has it. message: what to tell a learner whose solution has not.
+    solution has it. message: what to tell a learner whose solution is right everywhere else. edge: the property shows
+    at extreme inputs only, so that it says nothing of a solution that is wrong at ordinary ones.
     """
 
     name: str
     holds: Callable[[Solution, torch.Generator], bool]
     message: str
+    edge: bool = False
 
 
 @dataclass(frozen=True)

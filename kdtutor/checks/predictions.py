@@ -32,5 +32,9 @@ def compare(question: str, measured: Any) -> str:
             verdict = "close" if close else f"{ratio:.3g} times the measured value"
             return f"Measured: {shown}. You predicted {predicted:g}: {verdict}."
         return f"Measured: {shown}. You predicted {predicted:g}."
-    verdict = "as you predicted" if predicted == measured else f"you predicted {predicted}"
+    verdict = (
+        "as you predicted"
+        if str(predicted).strip().lower() == str(measured).strip().lower()
+        else f"you predicted {predicted}"
+    )
     return f"Measured: {shown}, {verdict}."

@@ -49,8 +49,8 @@ class ExecuteChecks(Execute):
         if EXPERIMENT in tags and not graded:
             return cell, resources
         cell, resources = super().preprocess_cell(cell, resources, index)
-        if graded:
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        if graded and cell.cell_type == "code":
+            cell.outputs = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
         return cell, resources
 
 

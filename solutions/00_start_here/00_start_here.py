@@ -25,7 +25,7 @@
 # %% [markdown]
 # ## Your machine
 #
-# Everything runs on a laptop's processor, without a network. Where there is a GPU the same code uses it. The card
+# Everything runs on a laptop's processor, offline. Where there is a GPU the same code uses it. The card
 # below shows what was found.
 
 # %%
@@ -94,10 +94,11 @@ reveal("accuracy of guessing", guessed_right)
 # An exercise is a function with an empty body. Its docstring says what it must do, with the shapes of what goes in and
 # an example worked by hand. You write the body, run the cell, and run the check below it.
 #
-# A check gives one of three answers:
+# A check gives one of four answers:
 #
 # - **not attempted**: the body is still empty;
 # - **not yet**: it runs but is wrong, and the check says what is wrong, often by the name of the mistake;
+# - **it raised an error**: which one, and in which line of yours;
 # - **passed**.
 #
 # Run the check now, before you write anything, and see the first answer. Then write something wrong on purpose, for
@@ -120,7 +121,7 @@ def top_1_accuracy(logits, labels):
     ### END SOLUTION
 
 # %% check="top_1_accuracy" points=1
-from kdtutor.checks import check, secret_labels, secret_logits
+from kdtutor.checks import check, secret_labels, secret_logits  # the secret ones are for grading
 
 check(top_1_accuracy)
 ### BEGIN HIDDEN TESTS
@@ -158,7 +159,7 @@ print(f"The teacher answers {accuracy:.1%} of the test pictures rightly.")
 # %% [markdown]
 # Recorded value: {{ teacher.accuracy | percent }}. Yours may differ a little, because processors round differently and
 # training makes small differences larger. A single accuracy is also a matter of luck: with other initial weights it
-# would be a little higher or lower. From unit 02 on, every comparison is therefore repeated and comes with an interval.
+# would be a little higher or lower. Comparisons in this course are therefore repeated and come with an interval.
 
 # %% [markdown]
 # ## What to remember

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Soft targets
 #
-# A label says "this is an O". A trained network says more: almost certainly an O, perhaps a 0, possibly a Q, hardly an
-# E. What it says about the wrong answers is knowledge too, and it is the part that a label throws away. This unit is
+# A label says "this is a B". A trained network says more: almost certainly a B, perhaps an 8, possibly a D, hardly a T.
+# What it says about the wrong answers is knowledge too, and it is the part that a label throws away. This unit is
 # about hearing that part, and about turning it into a loss that a small network can learn from.
 #
 # **After this unit** you can write the distillation loss from memory, say where each factor comes from, and recognise
@@ -18,7 +18,7 @@
 #
 # **Questions that the measurements below will settle**
 #
-# 1. When a teacher is shown an O, which wrong answers does it consider, and how seriously?
+# 1. When a teacher is shown a letter, which wrong answers does it consider, and how seriously?
 # 2. What happens to the pull of the teacher when the temperature rises and the factor T² is left out?
 # 3. An article computes a distillation loss for two small distributions and prints 0.16. Which loss is that?
 #
@@ -48,20 +48,22 @@ from kdtutor.training import glyph_teacher, predict as outputs_of
 
 glyphs = data.load("glyphs")
 teacher = glyph_teacher()
-teacher_logits = outputs_of(teacher, glyphs.test.x).cpu()
+pictures = glyphs.validation  # the test part is for the end of an experiment, and this is a look around
+teacher_logits = outputs_of(teacher, pictures.x).cpu()
 
-of_letter_o = (glyphs.test.y == glyphs.classes.index("O")).nonzero().flatten()
+of_letter_o = (pictures.y == glyphs.classes.index("O")).nonzero().flatten()
 certainty = teacher_logits[of_letter_o].softmax(-1)[:, glyphs.classes.index("O")]
 chosen = of_letter_o[(certainty - 0.99).abs().argmin()]  # a picture that the teacher is 99 % sure of
 plots.show(
-    plots.softened(glyphs.test.x[chosen, 0], {1.0: teacher_logits[chosen].softmax(-1)}, glyphs.classes),
+    plots.softened(pictures.x[chosen, 0], {1.0: teacher_logits[chosen].softmax(-1)}, glyphs.classes),
     alt="A noisy picture of the letter O, and the teacher's probabilities: "
     "the bar of O is close to 1, all others are hardly visible.",
 )
 
 # %% [markdown]
-# How to read it: each bar is the probability of one class, the ten likeliest from top to bottom. To a student that is
-# trained on these numbers, everything below the first bar is almost silence.
+# How to read it: each bar is the probability of one class, the ten likeliest from top to bottom. The small network that
+# is to learn from the teacher is called the *student*. To a student that is trained on these numbers, everything below
+# the first bar is almost silence.
 
 # %% [markdown]
 # ## Softening
@@ -94,7 +96,7 @@ def soften(logits, temperature):
     ### END SOLUTION
 
 # %% check="soften" points=2
-from kdtutor.checks import check, secret_logits
+from kdtutor.checks import check, secret_logits  # the secret ones are for grading
 
 check(soften)
 ### BEGIN HIDDEN TESTS
@@ -111,15 +113,15 @@ my_soften = use(soften)
 softened = {T: my_soften(teacher_logits[chosen], T) for T in (1.0, 2.0, 4.0, 8.0)}
 reveal("probability of O at T = 4", softened[4.0].max().item())
 plots.show(
-    plots.softened(glyphs.test.x[chosen, 0], softened, glyphs.classes),
+    plots.softened(pictures.x[chosen, 0], softened, glyphs.classes),
     alt="The teacher's ten likeliest classes for one O at temperatures 1, 2, 4 and 8. "
     "The order stays; the bars even out as T rises.",
 )
 
 # %% [markdown]
 # **Reading the result.** The order of the bars is the same in every panel: softening never changes the answer. What
-# changes is how much of the loss is about the runners-up. At a high temperature even the tail gets a share, so there is
-# such a thing as too soft: then the student is asked to copy the teacher's noise.
+# changes is how much of what a student is shown is about the runners-up. At a high temperature even the tail gets a
+# share, so there is such a thing as too soft: then the student is asked to copy the teacher's noise.
 
 # %% [markdown]
 # ## How soft is soft: entropy
@@ -167,7 +169,7 @@ my_soften, my_entropy = use(soften), use(entropy)
 grid = [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0]
 curves = {}
 for name in ("A", "O", "I"):
-    rows = teacher_logits[glyphs.test.y == glyphs.classes.index(name)]
+    rows = teacher_logits[pictures.y == glyphs.classes.index(name)]
     curves[f"pictures of {name}"] = [my_entropy(my_soften(rows, T)).mean().item() for T in grid]
 plots.show(
     plots.entropy_by_temperature(grid, curves, ceiling=math.log(len(glyphs.classes))),
@@ -176,8 +178,8 @@ plots.show(
 )
 
 # %% [markdown]
-# How to read it: each curve is the mean entropy over all test pictures of one letter; the dashed line is the uniform
-# distribution. At $T = 1$ the teacher is nearly certain of an A and undecided about an I, which is often a 1. At
+# How to read it: each curve is the mean entropy over all pictures of one letter; the dashed line is the uniform
+# distribution. At $T = 1$ the teacher is nearly certain of an A and less so of an I, which often looks like a 1. At
 # $T = 20$ it is undecided about everything: the difference that a student could learn from is almost gone.
 
 # %% [markdown]
@@ -197,7 +199,8 @@ plots.show(
 def kl_divergence(p, q):
     """KL(p || q) for each pair of rows, in nats: the sum of p log(p / q) over the last axis.
 
-    p, q: (..., C) of one shape, rows that sum to 1. An entry of p may be exactly 0: it adds 0.
+    p, q: (..., C) of one shape, rows that sum to 1, q positive. An entry of p may be exactly 0:
+    it adds 0.
     Returns (...). The expectation is under p.
     Example: p = [0.5, 0.5], q = [0.25, 0.75]: 0.5 · log 2 + 0.5 · log(2/3) = 0.3466 - 0.2027 = 0.1438.
     """
@@ -224,15 +227,16 @@ assert float(kl_divergence(p, p).abs().max()) < 1e-5, "equal distributions have 
 # %% [markdown]
 # ## The distillation loss
 #
-# Now put it together. Soften both, teacher and student, by the same temperature, compare them with KL from the teacher
-# to the student, average over the batch of $N$ samples, and multiply by $T^2$:
+# Now put it together. Call the logits of teacher and student $z_t$ and $z_s$, and their softened distributions
+# $p_t(T)$ and $p_s(T)$. Soften both by the same temperature, compare them with KL from the teacher to the student,
+# average over the $N$ samples of the batch, and multiply by $T^2$:
 #
-# $$L_\mathrm{KD} = \frac{T^2}{N} \sum_{n=1}^{N} \mathrm{KL}\big(p_t(T) \,\|\, p_s(T)\big)$$
+# $$L_\mathrm{KD} = \frac{T^2}{N} \sum_{n=1}^{N} \mathrm{KL}\big(p_t^{(n)}(T) \,\|\, p_s^{(n)}(T)\big)$$
 #
 # Where does $T^2$ come from? You will derive it in a moment; first write the loss. Three things go wrong often enough
 # to be worth saying. The teacher is fixed, so no gradient may reach it. The sum runs over the classes, the mean over
-# the samples: these are not the same division. And `log(softmax(z))` in two steps is $-\infty$ for large logits, where
-# `log_softmax` is not.
+# the samples: these are not the same division. And `log(softmax(z))` in two steps is $-\infty$ for a class whose logit is
+# a hundred or so below the largest, where `log_softmax` is not.
 
 # %% exercise="kd_loss" difficulty=3 minutes=10
 def kd_loss(student_logits, teacher_logits, temperature):
@@ -277,7 +281,7 @@ assert off < 1e-3 * (1 + by_hand), "a batch seen twice has the same mean loss"
 #
 # In words: the student is pulled towards the teacher by exactly the difference of their probabilities. By $z_s$ instead
 # of $u$ the chain rule gives one factor $1/T$. For large $T$ a second one hides in the difference itself: there
-# $e^{z/T} \approx 1 + z/T$, so for centred logits $p_{s,j} - p_{t,j} \approx (z_{s,j} - z_{t,j}) / (C\,T)$. Together the
+# $e^{z/T} \approx 1 + z/T$, so for logits whose mean over the classes is 0, $p_{s,j} - p_{t,j} \approx (z_{s,j} - z_{t,j}) / (C\,T)$. Together the
 # gradient falls as $1/T^2$, and multiplying the loss by $T^2$ keeps it in place when $T$ is changed.
 #
 # Write the gradient of your loss, with its $T^2$ and its mean over the batch, in closed form.
@@ -286,7 +290,7 @@ assert off < 1e-3 * (1 + by_hand), "a batch seen twice has the same mean loss"
 def kd_gradient(student_logits, teacher_logits, temperature):
     """The gradient of the distillation loss (with T², averaged over the batch) by the student's logits.
 
-    student_logits, teacher_logits: (N, C). temperature: T, a positive number.
+    student_logits, teacher_logits: (N, C), of any finite size. temperature: T, a positive number.
     Returns (N, C); each row sums to 0.
     Example: student [[0, 0]], teacher [[0, 2]], T = 2, one sample:
     2/1 · ([0.5, 0.5] - [0.2689, 0.7311]) = [0.4621, -0.4621].
@@ -322,7 +326,7 @@ for row, column in ((0, 0), (1, 3), (2, 4)):
 # %% [markdown]
 # ## Signature experiment: what T² is for
 #
-# Question 2. Ten untrained students (64 hidden units, ten seeds) look at 64 test pictures each. The gradient of the
+# Question 2. Ten untrained students (64 hidden units, ten seeds) look at 64 pictures each. The gradient of the
 # loss by the student's logits is measured at five temperatures, with the factor $T^2$ and without it.
 #
 # Predict: without $T^2$, how many times smaller is the gradient at $T = 20$ than at $T = 1$?
@@ -338,8 +342,8 @@ my_kd_loss = use(kd_loss)
 grid = (1.0, 2.0, 4.0, 8.0, 20.0)
 norms = {T: [] for T in grid}
 for seed in range(10):
-    batch = torch.randperm(len(glyphs.test), generator=torch.Generator().manual_seed(seed))[:64]
-    student_logits = models.mlp(256, 64, 36, seed=seed)(glyphs.test.x[batch]).detach().requires_grad_()
+    batch = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[:64]
+    student_logits = models.mlp(256, 64, 36, seed=seed)(pictures.x[batch]).detach().requires_grad_()
     for T in grid:
         loss = my_kd_loss(student_logits, teacher_logits[batch], T)
         norms[T].append(torch.autograd.grad(loss, student_logits)[0].norm().item())
@@ -353,7 +357,10 @@ for T, a, b in zip(grid, with_factor, without):
 shrinkage = mean_interval([400 * first / last for first, last in zip(norms[1.0], norms[20.0])])
 spread = mean_interval([max(norms[T][s] for T in grid) / min(norms[T][s] for T in grid) for s in range(10)])
 holds = spread.high < shrinkage.low / 10
-record("gradient", shrinkage=shrinkage, spread=spread, verdict=f"T² {'keeps' if holds else 'does not keep'} it in place")
+gap = (student_logits - teacher_logits[batch]).detach()  # of the last student
+limit = ((gap - gap.mean(-1, keepdim=True)) / gap.numel()).norm().item()  # what T² times 1/T² tends to
+record("gradient", shrinkage=shrinkage, spread=spread, limit=limit,
+       verdict=f"T² {'keeps' if holds else 'does not keep'} it in place")
 reveal("gradient at T = 1 over gradient at T = 20, without T²", shrinkage.mean)
 plots.show(
     plots.gradient_by_temperature(
@@ -365,7 +372,8 @@ plots.show(
 )
 
 # %% [markdown]
-# How to read it: each point is the mean over ten students, the band its 95 % interval, here hardly wider than the line.
+# How to read it: each point is the mean over ten students. The band is its 95 % interval: the mean plus and minus what
+# Student's t allows for ten runs, here hardly wider than the line.
 # Both axes are logarithmic, so a straight line is a power of $T$.
 #
 # **Reading the result.** Recorded over {{ gradient.shrinkage.n }} seeds: without $T^2$ the gradient at $T = 20$ is
@@ -373,54 +381,55 @@ plots.show(
 # {{ gradient.shrinkage.high | .0f }}). With it, the largest and the smallest gradient of the five temperatures differ by
 # a factor of {{ gradient.spread.mean | .1f }} ({{ gradient.spread.low | .1f }} to {{ gradient.spread.high | .1f }}).
 # Verdict: {{ gradient.verdict }}, though not perfectly. The first $1/T$ of the derivation is exact, the second an
-# approximation that is good only for large $T$; that is why the curve with $T^2$ rises at first. In practice: leave the
+# approximation that is good only for large $T$; that is why the curve with $T^2$ rises at first and then falls towards
+# its limit, {{ gradient.limit | .2f }}, the gradient of half the mean squared difference of the logits shifted to mean 0. In practice: leave the
 # factor out, and a loss that mixes teacher and labels turns into one with labels alone as you raise $T$, without any
 # error message.
 
 # %% [markdown]
 # ## What the teacher says about look-alikes
 #
-# Question 1. Which wrong class does the teacher find likeliest when it is shown an O? Answer with one character, such as
-# `"Q"`.
+# Question 1. Which wrong class does the teacher find likeliest when it is shown an I? Answer with one character in
+# quotation marks, such as `"T"`.
 
 # %%
-predict("the teacher's first wrong guess for an O", ...)
+predict("the teacher's first wrong guess for an I", ...)
 
 # %% experiment
 my_soften = use(soften)
 shares = {}
-for name in ("O", "0", "Q"):
+for name in ("I", "O", "Q"):
     index = glyphs.classes.index(name)
-    mean = my_soften(teacher_logits[glyphs.test.y == index], 4.0).mean(0)
+    mean = my_soften(teacher_logits[pictures.y == index], 4.0).mean(0)
     shares[name] = {c: mean[i].item() for i, c in enumerate(glyphs.classes) if i != index}
-of_o = shares["O"]
-rival = max(of_o, key=of_o.get)
-record("look_alikes", rival=rival, share=of_o[rival], share_of_e=of_o["E"], times=of_o[rival] / of_o["E"])
-reveal("the teacher's first wrong guess for an O", rival)
+of_i = shares["I"]
+rival = max(of_i, key=of_i.get)
+record("look_alikes", rival=rival, share=of_i[rival], share_of_o=of_i["O"], times=of_i[rival] / of_i["O"])
+reveal("the teacher's first wrong guess for an I", rival)
 plots.show(
     plots.look_alikes(shares, temperature=4.0),
-    alt="Three bar charts. For pictures of O the likeliest wrong class is the digit 0, then Q; "
-    "for pictures of 0 it is O; for pictures of Q it is O, then 0.",
+    alt="Three bar charts. For pictures of I the likeliest wrong class is the digit 1; "
+    "for pictures of O it is the digit 0; for pictures of Q it is O.",
 )
 
 # %% [markdown]
-# How to read it: for all test pictures of one character, the mean probability that the softened teacher gives to each
+# How to read it: for all pictures of one character, the mean probability that the softened teacher gives to each
 # wrong class; the five largest are shown.
 #
-# **Reading the result.** For an O the teacher's first rival is {{ look_alikes.rival }}, with a mean share of
-# {{ look_alikes.share | percent }} at $T = 4$; an E gets {{ look_alikes.share_of_e | percent }},
-# {{ look_alikes.times | .0f }} times less. No label contains this. Nobody told the teacher that O and 0 are alike; it
+# **Reading the result.** For an I the first rival is {{ look_alikes.rival }}, with a mean share of
+# {{ look_alikes.share | percent }} at $T = 4$; an O gets {{ look_alikes.share_of_o | percent }},
+# {{ look_alikes.times | .0f }} times less. No label contains this. Nobody told the teacher that I and 1 are alike; it
 # found out, and it passes it on to any student that listens to the whole distribution.
 
 # %% [markdown]
 # ## Reading critically: which loss is 0.16?
 #
 # An article that introduces distillation sets this task: the teacher says $[0.8, 0.1, 0.1]$, the student says
-# $[0.6, 0.3, 0.1]$; compute the loss. It calls the loss cross-entropy and prints 0.16. One of these names belongs to
-# that number. First commit yourself, by eye: is it really the cross-entropy?
+# $[0.6, 0.3, 0.1]$; compute the loss. It calls the loss cross-entropy, shows a program for it, and prints 0.16. First
+# commit yourself, by eye: can 0.16 be the cross-entropy?
 
 # %%
-predict("is the printed 0.16 the cross-entropy? (yes or no)", ...)
+predict("is the printed 0.16 the cross-entropy? ('yes' or 'no')", ...)
 
 # %% experiment
 my_kl, my_entropy = use(kl_divergence), use(entropy)
@@ -437,9 +446,11 @@ candidates = {
 record("article", **candidates)
 for name, value in candidates.items():
     print(f"{name:>24}: {value:.4f}")
+is_it = "yes" if round(candidates["cross-entropy"], 2) == 0.16 else "no"
+reveal("is the printed 0.16 the cross-entropy? ('yes' or 'no')", is_it)
 
 # %% [markdown]
-# Choose the name that belongs to 0.16, rounded to two digits. Put it in quotation marks exactly as it is printed above.
+# Which of the six, rounded to two digits, is 0.16? Replace `...` by its name, in quotation marks, as it is printed above.
 
 # %% exercise="which_divergence" difficulty=2 minutes=3
 which_divergence = ...
@@ -456,9 +467,8 @@ assert which_divergence == "KL(student || teacher)", "another of the listed loss
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# So the text names one loss, its program would compute it, and the number beside it belongs to another: to the
-# divergence in the direction that distillation does not use. Two lessons. A printed result is not evidence until
-# somebody has run it. And the sum of the teacher's entropy and the forward divergence is the cross-entropy; if you want
+# So the text names one loss, its program would compute it, and the number beside it belongs to another. Two lessons. A
+# printed result is not evidence until somebody has run it. And the sum of the teacher's entropy and the forward divergence is the cross-entropy; if you want
 # to check a loss by eye, let student and teacher agree: a divergence gives 0, a cross-entropy does not.
 
 # %% experiment

@@ -91,7 +91,7 @@ def slow_experiment(course):
 
 def test_the_time_for_a_cell_is_half_a_minute_and_then_it_is_interrupted(course):
     execute = course.config.Execute
-    assert (execute.timeout, execute.interrupt_on_timeout, execute.skip_cells_with_tag) == (30, True, "experiment")
+    assert (execute.timeout, execute.interrupt_on_timeout) == (30, True)
     assert course.config.OverwriteCells.add_missing_cells is True
 
 

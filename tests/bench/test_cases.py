@@ -1,6 +1,7 @@
 """Ours and the rivals do the same work, so that comparing them means something."""
 
 import math
+import shutil
 from copy import deepcopy
 from importlib import metadata
 
@@ -138,6 +139,7 @@ def test_what_only_a_gpu_is_asked_runs_here_or_says_what_it_lacks(case: Case, se
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
 def test_the_compiled_loss_runs_here_too(setting: Setting) -> None:
     (case,) = [case for case in ON_GPUS if case.name.endswith("16384 × 32768, float32, compiled")]
     assert case.targets == {"cuda": 1.25}

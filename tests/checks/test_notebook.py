@@ -8,6 +8,11 @@ from kdtutor.checks.notebook import Note
 from kdtutor.distill import soften as reference
 
 
+@pytest.fixture(autouse=True)
+def _not_grading(monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+
+
 def in_a_notebook(source: str, **names):
     """Run a cell's source the way a notebook does: its names are globals of the calling frame."""
     names = {"check": check, "hint": hint, "use": use, "torch": torch, **names}

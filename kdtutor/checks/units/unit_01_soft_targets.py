@@ -18,12 +18,17 @@ def _near(value: Tensor | float, wanted: Tensor | float, tolerance: float = 1e-4
     return bool((value - wanted).abs().max() <= tolerance * (1 + wanted.abs().max()))
 
 
+_SOME_ZERO = torch.tensor([[0.0, 0.25, 0.75], [1.0, 0.0, 0.0]])
+_NONE_ZERO = torch.tensor([[0.25, 0.25, 0.5], [0.5, 0.25, 0.25]])
+
+
 # --- soften ---------------------------------------------------------------------------------------------------------
 
 
 def _survives_large_logits(f: Solution, g: Generator) -> bool:
-    row = torch.tensor([[1e4, 0.0, -1e4]])
-    return _near(f(row, 1.0), torch.tensor([[1.0, 0.0, 0.0]]))
+    rows = torch.tensor([[0.0, 1.0], [1e4, 9999.0], [-1e4, 1e4]])
+    near = torch.tensor([0.0, 1.0]).softmax(-1)
+    return _near(f(rows, 1.0), torch.stack([near, near.flip(0), torch.tensor([0.0, 1.0])]))
 
 
 def _naive_softmax(z: Tensor, T: float) -> Tensor:
@@ -41,8 +46,8 @@ soften = Exercise(
     inputs=logit_rows(shapes=[(4, 7), (1, 2), (5, 5), (3,), (2, 3, 4)], temperatures=[1.0, 2.5, 8.0, 0.5]),
     example=(torch.tensor([0.0, 2.0]), 2.0),
     laws=[
-        Law("stays finite for logits of 10,000", _survives_large_logits,
-            "exp(10000) overflows. Subtracting each row's largest logit first changes nothing else; torch does it for you."),
+        Law("is right for logits of 10,000 too", _survives_large_logits,
+            "exp(10000) overflows. What may be subtracted from each row without changing its result?", edge=True),
         Law("does not change when a row is shifted", lambda f, g: _near(f((z := logits(g, 3, 5)) + 7.0, 2.0), f(z, 2.0)),
             "A constant added to every logit of a row cancels in the quotient."),
         Law("keeps the order of the classes", lambda f, g: bool((f(z := logits(g, 6, 8), 3.0).argsort(-1) == z.argsort(-1)).all()),
@@ -91,11 +96,11 @@ def _entropy_by_loop(probs: Tensor) -> Tensor:
 
 entropy = Exercise(
     reference=distill.entropy,
-    inputs=distribution_rows([(4, 7), (1, 2), (5, 5), (3,), (2, 3, 4)]),
+    inputs=lambda g: [*distribution_rows([(4, 7), (1, 2), (5, 5), (3,), (2, 3, 4)])(g), (_SOME_ZERO,)],
     example=(torch.tensor([0.5, 0.5]),),
     laws=[
         Law("is 0 for a distribution that is certain", lambda f, g: _near(f(torch.tensor([[0.0, 1.0, 0.0]])), torch.zeros(1)),
-            "0 · log 0 counts as 0, but log(0) is -inf in floating point and 0 · -inf is NaN."),
+            "0 · log 0 counts as 0, but log(0) is -inf in floating point and 0 · -inf is NaN.", edge=True),
         Law("is log C for C equal classes", lambda f, g: _near(f(torch.full((2, 9), 1 / 9)), math.log(9)),
             "The uniform distribution is the most uncertain one."),
     ],
@@ -149,7 +154,7 @@ def _kl_with_zero(f: Solution, g: Generator) -> bool:
 
 kl_divergence = Exercise(
     reference=distill.kl_divergence,
-    inputs=distribution_pairs([(4, 7), (1, 2), (5, 5), (3,), (2, 3, 4)]),
+    inputs=lambda g: [*distribution_pairs([(4, 7), (1, 2), (5, 5), (3,), (2, 3, 4)])(g), (_SOME_ZERO, _NONE_ZERO)],
     example=(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75])),
     laws=[
         Law("is 0 for two equal distributions", lambda f, g: _near(f(p := distributions(g, 5, 4), p), torch.zeros(5)),
@@ -157,7 +162,7 @@ kl_divergence = Exercise(
         Law("is never negative", lambda f, g: bool((f(distributions(g, 40, 6), distributions(g, 40, 6)) > 0).all()),
             "Every KL divergence between different distributions is positive."),
         Law("counts a class with p = 0 as 0", _kl_with_zero,
-            "0 · log 0 counts as 0, but in floating point 0 · -inf is NaN."),
+            "0 · log 0 counts as 0, but in floating point 0 · -inf is NaN.", edge=True),
     ],
     mistakes=[
         Mistake("directions swapped", lambda p, q: distill.kl_divergence(q, p),
@@ -176,6 +181,12 @@ kl_divergence = Exercise(
                 "Your value is in bits. This course uses natural logarithms."),
         Mistake("not weighted by p", lambda p, q: (p / q).clamp_min(1e-30).log().sum(-1),
                 "You sum log(p/q) without weighing it by p."),
+        Mistake("probabilities for log-probabilities", lambda p, q: F.kl_div(q, p, reduction="none").sum(-1),
+                "F.kl_div expects the logarithm of its first argument; you gave it q itself."),
+        Mistake("arguments in reading order", lambda p, q: F.kl_div(p, q, reduction="none").sum(-1),
+                "F.kl_div takes log q first and p second, the other way round than KL(p ‖ q) is written."),
+        Mistake("two logarithms", lambda p, q: F.kl_div(q.log(), p.log(), reduction="none").nan_to_num().sum(-1),
+                "F.kl_div takes the logarithm of q alone, unless log_target=True says that both are logarithms."),
         Mistake("zero times infinity", lambda p, q: (p * (p / q).log()).sum(-1),
                 "Right wherever every p is positive. For p = 0 it gives NaN: 0 · log 0 has to count as 0."),
     ],
@@ -214,11 +225,12 @@ def _teacher_gets_no_gradient(f: Solution, g: Generator) -> bool:
     return t.grad is None or bool((t.grad == 0).all())
 
 
-def _finite_for_huge_logits(f: Solution, g: Generator) -> bool:
-    s = torch.tensor([[1e4, -1e4, 0.0], [0.0, 0.0, 1e4]]).requires_grad_()
-    loss = f(s, torch.tensor([[-1e4, 1e4, 0.0], [1e4, 0.0, 0.0]]), 1.0)
+def _right_for_huge_logits(f: Solution, g: Generator) -> bool:
+    """A student that is sure of the wrong class: the loss is the distance of the logits, the gradient 1 and -1."""
+    s = torch.tensor([[1e4, 0.0]]).requires_grad_()
+    loss = f(s, torch.tensor([[0.0, 1e4]]), 1.0)
     loss.backward()
-    return bool(loss.isfinite()) and s.grad is not None and bool(s.grad.isfinite().all())
+    return _near(loss.detach(), 1e4) and s.grad is not None and _near(s.grad, torch.tensor([[1.0, -1.0]]))
 
 
 def _kl_mean(s: Tensor, t: Tensor, T: float) -> Tensor:
@@ -273,8 +285,9 @@ kd_loss = Exercise(
         Law("does not change when a row of logits is shifted",
             lambda f, g: _near(f((s := logits(g, 4, 5)) + 3, t := logits(g, 4, 5), 2.0), f(s, t, 2.0), 1e-3),
             "Logits matter only by their differences within a row."),
-        Law("stays finite for logits of 10,000", _finite_for_huge_logits,
-            "log(softmax(z)) taken in two steps becomes log(0). torch has both steps in one."),
+        Law("is right for logits of 10,000 too", _right_for_huge_logits,
+            "There softmax(z) in two steps with a logarithm becomes log(0), and what is clamped loses its gradient. torch has both "
+            "steps in one.", edge=True),
         Law("gives the teacher no gradient", _teacher_gets_no_gradient,
             "The teacher is fixed: what comes from it must not carry a gradient back to it."),
     ],
@@ -345,6 +358,9 @@ kd_gradient = Exercise(
     laws=[
         Law("is zero when student and teacher agree", lambda f, g: _near(f(z := logits(g, 4, 5), z, 2.0), torch.zeros(4, 5)),
             "Where nothing is left to learn, nothing pulls."),
+        Law("is right for logits of 10,000 too",
+            lambda f, g: _near(f(torch.tensor([[1e4, 0.0]]), torch.tensor([[0.0, 1e4]]), 1.0), torch.tensor([[1.0, -1.0]])),
+            "exp(10000) overflows; torch's softmax does not.", edge=True),
         Law("sums to 0 over each row", lambda f, g: _near(f(logits(g, 4, 5), logits(g, 4, 5), 3.0).sum(-1), torch.zeros(4)),
             "What one class gains, the others lose: both distributions sum to 1."),
     ],
