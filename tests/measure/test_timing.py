@@ -119,7 +119,7 @@ def test_the_two_tasks_of_a_pair_take_turns_in_going_first(monkeypatch):
 
 
 def test_more_work_takes_longer(device):
-    small, large = torch.rand(64, 64, device=device), torch.rand(768, 768, device=device)
+    small, large = torch.rand(64, 64, device=device), torch.rand(1536, 1536, device=device)
     assert latency_ratio(lambda: small @ small, lambda: large @ large, budget=0.3).median < 0.5
 
 
