@@ -29,8 +29,8 @@ c.CourseDirectory.source_with_tests_directory = "grading/source_with_tests"
 c.CourseDirectory.db_url = f"sqlite:///{(GRADING / 'gradebook.db').as_posix()}"
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "*.py", "feedback", "*.log"]
 
-# What stands where a solution stood. A docstring above it, or a stub, lets an untouched notebook run through
-c.ClearSolutions.code_stub = {"python": "# Your code here"}
+# What stands where a solution stood. The ellipsis lets an untouched notebook run through
+c.ClearSolutions.code_stub = {"python": "# Your code here\n..."}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 c.InstantiateTests.enabled = False  # tests are written, not generated: the word AUTOTEST means nothing here
 

@@ -26,8 +26,13 @@ from kdtutor.prune import apply_masks_, cubic_sparsity, global_magnitude_masks, 
 from kdtutor.quantize import CodebookTensor, RawTensor, read_artifact, save_artifact, share_weights_
 from kdtutor.training import Recipe, fit, predict
 
-SPARSITY, BITS, POINTS = 0.92, 4, 0.3
-DENSE, PRUNE, SHARE = 20, 20, 8  # epochs
+SPARSITY, BITS, POINTS = 0.905, 3, 0.3
+# Chosen on glyphs drawn for that alone; neither validation nor test split was looked at.
+DENSE, PRUNE, SHARE = (
+    Recipe(epochs=40, lr=2e-3, weight_decay=0.1),
+    Recipe(epochs=20, lr=5e-3),
+    Recipe(epochs=10, lr=2e-3),
+)
 RAMP, EVERY = 0.7, 20  # pruned during the first 70 % of the pruning epochs, every 20 steps
 
 
@@ -69,23 +74,23 @@ def deep_compression(setting: Setting) -> Measurement:
 
 
 def _compress(glyphs: Dataset, seed: int, setting: Setting) -> Compressed:
-    device = setting.device
-    epochs = setting.size((DENSE, PRUNE, SHARE), (1, 1, 1))
+    dense, pruning, sharing = (setting.size(recipe, replace(recipe, epochs=1)) for recipe in (DENSE, PRUNE, SHARE))
+    equal_budget = replace(dense, epochs=dense.epochs + pruning.epochs + sharing.epochs)
     classes, inputs = len(glyphs.classes), glyphs.train.x[0].numel()
-    dense, network = (lenet_300_100(classes, inputs, seed=seed) for _ in range(2))
-    train = partial(fit, inputs=glyphs.train.x, seed=seed, device=device)
-    for model, length in ((dense, sum(epochs)), (network, epochs[0])):
-        train(model, targets=(glyphs.train.y,), loss=F.cross_entropy, recipe=_recipe(length))
+    rival, network = (lenet_300_100(classes, inputs, seed=seed) for _ in range(2))
+    train = partial(fit, inputs=glyphs.train.x, seed=seed, device=setting.device)
+    for model, recipe in ((rival, equal_budget), (network, dense)):
+        train(model, targets=(glyphs.train.y,), loss=F.cross_entropy, recipe=recipe)
     # The network's own answers before pruning, beside the labels, tell it where to return to.
     targets = (predict(network, glyphs.train.x), glyphs.train.y)
     loss = partial(distillation_loss, temperature=2.0, alpha=0.5)
-    steps = _recipe(epochs[1]).steps(len(glyphs.train))
-    train(network, targets=targets, loss=loss, recipe=_recipe(epochs[1]), after_step=_Pruning(network, steps))
-    layers = [layer for layer in network if isinstance(layer, nn.Linear)]
-    for layer in layers:
-        share_weights_(layer, BITS, keep_zero=True)
-    train(network, targets=targets, loss=loss, recipe=Recipe(epochs=epochs[2], lr=3e-4))
-    return _stored(network, dense, glyphs)
+    hold = _Pruning(network, pruning.steps(len(glyphs.train)))
+    train(network, targets=targets, loss=loss, recipe=pruning, after_step=hold)
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            share_weights_(layer, BITS, keep_zero=True)
+    train(network, targets=targets, loss=loss, recipe=sharing)
+    return _stored(network, rival, glyphs)
 
 
 def _stored(network: nn.Sequential, dense: nn.Module, glyphs: Dataset) -> Compressed:
@@ -142,15 +147,11 @@ class _Pruning:
         apply_masks_(model, self.masks)
 
 
-def _recipe(epochs: int) -> Recipe:
-    return Recipe(epochs=epochs, lr=2e-3, weight_decay=0.1)
-
-
 CASES = (
     Case(
         "storage",
         "LeNet-300-100 on glyphs, bytes of the file",
-        f"{SPARSITY:.0%} pruned, {BITS}-bit codebooks, Huffman coded",
+        f"{SPARSITY:.1%} pruned, {BITS}-bit codebooks, Huffman coded",
         "float32 safetensors file",
         deep_compression,
         {"cpu": 1 / 40, "cuda": 1 / 40},

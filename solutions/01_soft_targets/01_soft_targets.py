@@ -450,10 +450,11 @@ is_it = "yes" if round(candidates["cross-entropy"], 2) == 0.16 else "no"
 reveal("is the printed 0.16 the cross-entropy? ('yes' or 'no')", is_it)
 
 # %% [markdown]
-# Which of the six, rounded to two digits, is 0.16? Replace `...` by its name, in quotation marks, as it is printed above.
+# Which of the six, rounded to two digits, is 0.16? Write its name in the place of `None`, in quotation marks,
+# as it is printed above.
 
 # %% exercise="which_divergence" difficulty=2 minutes=3
-which_divergence = ...
+which_divergence = None
 ### BEGIN SOLUTION
 which_divergence = "KL(student || teacher)"
 ### END SOLUTION
