@@ -42,7 +42,7 @@ def find(name: str) -> Exercise:
 def name_of(solution: Any, namespace: Mapping[str, Any]) -> str:
     """The exercise that `solution` answers: the exercise name under which `namespace` holds it, else its own name."""
     own = getattr(solution, "__name__", None)
-    held = [name for name in _names() if namespace.get(name) is solution]
+    held = sorted(name for name in _names() if name in namespace and namespace[name] is solution)
     if own in held or (not held and own in _names()):
         return str(own)
     if len(held) == 1:

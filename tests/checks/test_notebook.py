@@ -25,6 +25,12 @@ def test_check_finds_the_exercise_by_the_name_the_notebook_holds_it_under(capsys
     assert "soften: passed" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("empty", ["None", "..."])
+def test_an_answer_that_is_still_empty_is_found_by_its_name_alone(capsys, empty):
+    in_a_notebook(f"which_divergence = {empty}\ncheck(which_divergence)")
+    assert "which_divergence: not attempted" in capsys.readouterr().out
+
+
 def test_check_shows_the_named_mistake_and_lets_the_notebook_run_on(capsys):
     in_a_notebook("soften = lambda z, T: (z * T).softmax(-1)\ncheck(soften)\nprint('on')")
     shown = capsys.readouterr().out
