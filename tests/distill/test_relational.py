@@ -96,27 +96,6 @@ def test_two_samples_have_one_distance_which_is_its_own_mean_and_no_angle():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_they_have_the_gradient_that_finite_differences_see_and_spare_the_teacher(loss):
-    student, teacher = features(4, 3, 2).requires_grad_(), features(4, 5, 3).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: loss(x, teacher.detach()), student)
-    loss(student, teacher).backward()
-    assert teacher.grad is None
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("size", [1e-4, 1e4])
-def test_they_stay_finite_for_small_and_large_features_in_lower_precision(loss, size, dtype, device):
-    student, teacher = ((size * features(6, 8, seed)).to(device, dtype).requires_grad_() for seed in (0, 1))
-    value = loss(student, teacher)
-    value.backward()
-    assert value.dtype == dtype
-    exact = loss(student.detach().double(), teacher.detach().double())
-    torch.testing.assert_close(value.detach().double(), exact, rtol=8 * torch.finfo(dtype).eps, atol=1e-6)
-    assert student.grad.isfinite().all()
-
-
-@pytest.mark.parametrize("loss", LOSSES)
 def test_feature_maps_are_flattened(loss):
     student, teacher = features(4, 12, 0), features(4, 18, 1)
     torch.testing.assert_close(loss(student.view(4, 3, 2, 2), teacher.view(4, 2, 3, 3)), loss(student, teacher))
