@@ -42,7 +42,7 @@ class _Task:
     """Teacher, student and samples; numbers drawn at random, since only their count matters here."""
 
     def __init__(self, setting: Setting) -> None:
-        width, steps = setting.size((TEACHER, STUDENT), ((784, 32, 32, 10), (784, 16, 16, 10))), setting.size(24, 2)
+        width, steps = setting.size((TEACHER, STUDENT), ((784, 32, 32, 10), (784, 16, 16, 10))), setting.size(64, 2)
         generator = torch.Generator().manual_seed(0)
         self.steps = steps
         self.x = torch.rand(steps * BATCH, 1, 28, 28, generator=generator).to(setting.device)

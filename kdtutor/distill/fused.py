@@ -1,26 +1,42 @@
-"""KL(p_t(T) ‖ p_s(T)) of logits on the CPU, a cache-sized block of rows at a time.
+"""KL(p_t(T) ‖ p_s(T)) of logits, on the CPU a cache-sized block of rows at a time.
 
 Composed of torch's functions, the loss writes some ten arrays of the logits' size to memory and reads them back; that
 traffic, not the arithmetic, is its cost. Here a block of rows passes through all steps while it is in the cache, and
 only the gradient leaves it: ∂KL/∂z_s = (p_s - p_t) / T.
 
-A class that -inf rules out of both gives NaN here, 0 · (∞ - ∞): the caller, `kdtutor.distill.logits`, then takes the
-composed way.
+Blocks serve plain CPU tensors, also those of several students under torch.func.vmap. All others take the composed way,
+and so do logits with a class that -inf rules out of both, where the blocks give NaN, 0 · (∞ - ∞).
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_batchedtensor
 from torch.autograd import forward_ad
 
 from kdtutor.distill.arguments import values_are_readable
+from kdtutor.distill.log_probabilities import kl_terms, log_softened
 
 ELEMENTS_PER_THREAD = 2**18
 
 
-def applies(student_logits: Tensor, teacher_logits: Tensor) -> bool:
-    """Whether the blocks serve these logits: plain CPU tensors of one precision, not compiled, transformed or dual."""
+def softened_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """KL(p_t(T) ‖ p_s(T)) of each row, (N,), in float32 at least; differentiable, any number of times, by the student.
+
+    student_logits, teacher_logits: (N, C).
+    """
+    if not torch.compiler.is_compiling() and (is_batchedtensor(student_logits) or is_batchedtensor(teacher_logits)):
+        return _OfManyStudents.apply(student_logits, teacher_logits, temperature)
+    if _are_plain(student_logits, teacher_logits):
+        per_row = _blockwise(student_logits, teacher_logits, temperature)
+        if not bool(per_row.isnan().any()):
+            return per_row
+    return kl_terms(log_softened(teacher_logits, temperature), log_softened(student_logits, temperature)).sum(-1)
+
+
+def _are_plain(student_logits: Tensor, teacher_logits: Tensor) -> bool:
+    """CPU tensors of one precision, not compiled, transformed or dual."""
     pair = (student_logits, teacher_logits)
     return (
         values_are_readable(*pair)
@@ -30,14 +46,33 @@ def applies(student_logits: Tensor, teacher_logits: Tensor) -> bool:
     )
 
 
-def softened_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """KL(p_t(T) ‖ p_s(T)) of each row, (N,), in float32 at least; differentiable, any number of times, by the student.
-
-    student_logits, teacher_logits: (N, C), finite, for which `applies` is true. NaN marks rows that are not finite.
-    """
+def _blockwise(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
     if torch.is_grad_enabled() and student_logits.requires_grad:
         return _SoftenedKL.apply(student_logits, teacher_logits, temperature)
     return _by_blocks(student_logits, teacher_logits, temperature, with_gradient=False)[0]
+
+
+class _OfManyStudents(torch.autograd.Function):
+    """Under torch.func.vmap: the rows of all students together, as one batch of S · N rows."""
+
+    @staticmethod
+    def forward(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+        return softened_kl(student_logits, teacher_logits, temperature)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], student_logits: Tensor, teacher_logits: Tensor, temperature: float
+    ) -> tuple[Tensor, int]:
+        S = info.batch_size
+        rows = [
+            (z.expand(S, *z.shape) if axis is None else z.movedim(axis, 0)).flatten(0, 1)
+            for z, axis in zip((student_logits, teacher_logits), in_dims, strict=False)
+        ]
+        return softened_kl(rows[0], rows[1], temperature).unflatten(0, (S, -1)), 0
 
 
 class _SoftenedKL(torch.autograd.Function):
@@ -70,19 +105,19 @@ def _by_blocks(
     height = min(N, max(1, ELEMENTS_PER_THREAD * torch.get_num_threads() // C))
     kl = student_logits.new_empty(N, dtype=dtype)
     difference = student_logits.new_empty(N, C, dtype=dtype) if with_gradient else None
-    scratch = student_logits.new_empty(3, height, C, dtype=dtype)
+    scratch = student_logits.new_empty(2, 2, height, C, dtype=dtype)
     with torch.no_grad():
         for start in range(0, N, height):
             rows = slice(start, min(start + height, N))
-            z, log_s, log_t = scratch[:, : rows.stop - start]
-            torch.log_softmax(torch.div(student_logits[rows].to(dtype), temperature, out=z), dim=-1, out=log_s)
+            z, log_p = scratch[:, :, : rows.stop - start]
+            torch.div(student_logits[rows].to(dtype), temperature, out=z[0])
+            torch.div(teacher_logits[rows].to(dtype), temperature, out=z[1])
+            torch.log_softmax(z, dim=-1, out=log_p)
+            p_s, p_t = torch.exp(log_p, out=z)
             if difference is not None:
-                p_s = torch.softmax(z, dim=-1, out=difference[rows])
-            torch.log_softmax(torch.div(teacher_logits[rows].to(dtype), temperature, out=z), dim=-1, out=log_t)
-            p_t = torch.softmax(z, dim=-1, out=z)
-            kl[rows] = log_t.sub_(log_s).mul_(p_t).sum(-1)
-            if difference is not None:
-                p_s.sub_(p_t)
+                torch.sub(p_s, p_t, out=difference[rows])
+            log_s, log_t = log_p
+            torch.sum(log_t.sub_(log_s).mul_(p_t), -1, out=kl[rows])
     return kl, difference
 
 

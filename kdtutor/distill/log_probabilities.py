@@ -23,8 +23,7 @@ def log_softened(logits: Tensor, temperature: float) -> Tensor:
 def kl_terms(log_p: Tensor, log_q: Tensor) -> Tensor:
     """p (log p - log q) for each class; a class that p rules out adds nothing, also where q rules it out."""
     p = log_p.exp()
-    possible = p > 0
-    return p * (torch.where(possible, log_p, 0.0) - torch.where(possible, log_q, 0.0))
+    return p * torch.where(p > 0, log_p - log_q, 0.0)
 
 
 def log_mixture(log_p: Tensor, log_q: Tensor, weight: float = 0.5) -> Tensor:

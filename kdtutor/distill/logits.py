@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdtutor.distill import fused
 from kdtutor.distill.arguments import (
     refuse_nan,
     require_class_weights,
@@ -24,6 +23,7 @@ from kdtutor.distill.arguments import (
     require_weight,
     values_are_readable,
 )
+from kdtutor.distill.fused import softened_kl
 from kdtutor.distill.log_probabilities import Reduction, at_least_float32, kl_terms, log_mixture, log_softened, reduced
 from kdtutor.distill.normalize import z_score
 
@@ -153,10 +153,8 @@ def _divergence(
     class_weights: Tensor | None,
 ) -> Tensor:
     """D(p_t(T), p_s(T)) of each row, (N,), in float32 at least."""
-    if direction == "forward" and class_weights is None and fused.applies(student_logits, teacher_logits):
-        per_row = fused.softened_kl(student_logits, teacher_logits, temperature)
-        if not bool(per_row.isnan().any()):
-            return per_row
+    if direction == "forward" and class_weights is None:
+        return softened_kl(student_logits, teacher_logits, temperature)
     log_s = log_softened(student_logits, temperature)
     log_t = log_softened(teacher_logits, temperature)
     match direction:

@@ -65,18 +65,48 @@ def test_an_offset_of_ten_thousand_costs_no_more_accuracy_than_it_must():
 
 def test_the_blocks_are_what_kd_loss_uses_on_the_cpu_and_only_there_where_they_apply(monkeypatch):
     used = []
-    original = fused.softened_kl
-    monkeypatch.setattr(fused, "softened_kl", lambda *a: used.append(1) or original(*a))
+    original = fused._by_blocks
+    monkeypatch.setattr(fused, "_by_blocks", lambda z_s, *a, **k: used.append(len(z_s)) or original(z_s, *a, **k))
     student, teacher = logits(3, 4)
     kd_loss(student, teacher)
     distillation_loss(student, teacher, torch.tensor([0, 1, 2]))
-    assert len(used) == 2
+    torch.func.vmap(kd_loss, in_dims=(0, None))(student.expand(2, 3, 4), teacher)
+    assert used == [3, 3, 6]
     kd_loss(student, teacher, direction="reverse")
     composed(student, teacher)
     kd_loss(student.float(), teacher)
     torch.compile(kd_loss, backend="eager")(student, teacher)
-    torch.func.vmap(lambda z: kd_loss(z, teacher))(student.expand(2, 3, 4))
-    assert len(used) == 2
+    torch.func.vmap(torch.func.grad(lambda z: kd_loss(z, teacher)))(student.expand(2, 3, 4))
+    assert used == [3, 3, 6]
+
+
+@pytest.mark.parametrize("in_dims", [(0, 0), (0, None), (None, 0), (1, 2)])
+def test_many_students_together_get_the_values_and_gradients_of_each_alone(in_dims):
+    student, teacher = (torch.stack([logits(3, 4, seed)[part] for seed in range(5)]) for part in (0, 1))
+    z_s, z_t = (
+        z[0] if axis is None else z.movedim(0, axis) for z, axis in zip((student, teacher), in_dims, strict=True)
+    )
+    leaf = z_s.clone().requires_grad_()
+    together = torch.func.vmap(lambda s, t: kd_loss(s, t, 2.0), in_dims=in_dims)(leaf, z_t)
+    alone = [
+        composed(
+            leaf if in_dims[0] is None else leaf.select(in_dims[0], i),
+            teacher[i] if in_dims[1] is not None else z_t,
+            2.0,
+        )
+        for i in range(5)
+    ]
+    torch.testing.assert_close(together, torch.stack(alone))
+    upstream = torch.arange(1.0, 6.0, dtype=torch.float64)
+    both = [torch.autograd.grad((upstream * value).sum(), leaf)[0] for value in (together, torch.stack(alone))]
+    torch.testing.assert_close(both[0], both[1])
+
+
+def test_many_students_together_may_rule_a_class_out():
+    student, teacher = (z.expand(2, 4, 6).clone() for z in logits(4, 6))
+    student[1, :, 2] = teacher[1, :, 2] = -torch.inf
+    together = torch.func.vmap(kd_loss)(student, teacher)
+    torch.testing.assert_close(together, torch.stack([composed(s, t) for s, t in zip(student, teacher, strict=True)]))
 
 
 @pytest.mark.parametrize("where", ["student", "teacher", "both"])
