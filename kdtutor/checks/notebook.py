@@ -19,6 +19,10 @@ _HINTS_GIVEN: dict[str, int] = {}
 class CheckFailed(Exception):  # noqa: N818
     """Raised by `check` while grading, so that the cell earns nothing; its text is what feedback shows."""
 
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(f"{_heading(verdict)}\n{verdict.message}")
+        self.verdict = verdict
+
 
 class Note:
     """A sentence or a few that a notebook shows: coloured in a browser, plain text elsewhere."""
@@ -46,7 +50,7 @@ def check(solution: Any, *, exercise: str | None = None) -> None:
     """
     verdict = examine(exercise or name_of(solution, _callers_names()), solution)
     if "NBGRADER_EXECUTION" in os.environ and verdict.status != "passed":
-        raise CheckFailed(f"{_heading(verdict)}\n{verdict.message}")
+        raise CheckFailed(verdict)
     _show(Note(_heading(verdict), verdict.message, _COLOURS[verdict.status]))
 
 

@@ -1,0 +1,77 @@
+"""What a unit is graded against: the notebook that learners got, and the whole tests that they did not."""
+
+import ast
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import nbformat
+from nbformat import NotebookNode
+
+from kdtutor.authoring.layout import Course
+from kdtutor.grading.canonical_json import canonical
+from kdtutor.grading.cell_roles import grade_id, is_check, is_experiment, is_solution, marks
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A unit as it is graded. Can be pickled, so that it travels to workers.
+
+    released: the notebook as learners got it. tests: the source of each check with its hidden part, by grade id.
+    points: of each check, in the notebook's order. exercise_of: the exercise that each check is about. sha256: of all
+    this.
+    """
+
+    unit: str
+    released: NotebookNode
+    tests: Mapping[str, str]
+    points: Mapping[str, float]
+    exercise_of: Mapping[str, str]
+    sha256: str
+
+    @property
+    def exercises(self) -> frozenset[str]:
+        """The names that a test may find under the learner's definition."""
+        return frozenset(name for cell in self.released.cells if is_solution(cell) if (name := grade_id(cell)))
+
+
+def load_assignment(course: Course, unit: str) -> Assignment:
+    """The unit as it was built. FileNotFoundError with the command that builds it; ValueError where it has no check."""
+    files = (course.learner_notebook(unit), course.solved_notebook(unit))
+    for path in files:
+        if not path.is_file():
+            raise FileNotFoundError(f"{course.named(path)} is not there: run `kdtutor build {unit}` first")
+    released, solved = (nbformat.read(path, as_version=4) for path in files)
+    tests = {name: cell.source for cell in solved.cells if is_check(cell) if (name := grade_id(cell))}
+    checks = {name: cell for cell in released.cells if is_check(cell) if (name := grade_id(cell))}
+    if not checks or checks.keys() != tests.keys():
+        raise ValueError(f"{unit}: the released notebook and the solved one have not the same checks: build it again")
+    # Outputs and execution counts change nothing that is graded
+    graded = [[cell.cell_type, cell.source, cell.metadata] for cell in released.cells]
+    return Assignment(
+        unit=unit,
+        released=released,
+        tests=tests,
+        points={name: float(marks(cell)["points"]) for name, cell in checks.items()},
+        exercise_of={name: cell.metadata.get("kdtutor", {}).get("check", name) for name, cell in checks.items()},
+        sha256=hashlib.sha256(canonical({"cells": graded, "tests": tests})).hexdigest(),
+    )
+
+
+def runs_while_grading(cell: NotebookNode) -> str:
+    """What of a cell is run before the checks that follow it: all; of an experiment or a check, its imports alone.
+
+    At home those cells ran too, and a solution may lean on a module that one of them imported.
+    """
+    if cell.cell_type != "code":
+        return ""
+    return imports(cell.source) if is_experiment(cell) or is_check(cell) else cell.source
+
+
+def imports(source: str) -> str:
+    """The import statements that stand at the left margin of a cell, each on a line; none where it is no Python."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    return "\n".join(ast.unparse(line) for line in body if isinstance(line, ast.Import | ast.ImportFrom))

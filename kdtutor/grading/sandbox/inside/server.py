@@ -1,0 +1,186 @@
+"""The warm parent: imports once, then forks a keeper and a learner's process for each request.
+
+It reads requests from a socket and ends, with all it started, when the other side closes it. It is trusted, has one
+thread, a cleared environment and no secret; nothing of a learner runs in it.
+"""
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+
+from kdtutor.grading.sandbox.inside import storage
+from kdtutor.grading.sandbox.inside.birth import Birth, become_keeper
+from kdtutor.grading.sandbox.inside.cell import Cell
+from kdtutor.grading.sandbox.inside.census import children, descendants, resident
+from kdtutor.grading.sandbox.inside.plan import Plan, Task
+from kdtutor.grading.sandbox.inside.system import PR_SET_CHILD_SUBREAPER, prctl
+
+MESSAGE = 1 << 20
+PATIENCE = 10  # seconds for a keeper to end what it keeps
+
+
+@dataclass
+class Kept:
+    """A keeper that runs, and what goes with it."""
+
+    keeper: int
+    watcher: int
+    cell: Cell | None
+    folder: str
+
+
+class Server:
+    """Answers each request on the control socket: a task with its four descriptors, or the end of a process."""
+
+    def __init__(self, plan: Plan, control: socket.socket) -> None:
+        self.plan, self.control = plan, control
+        self.shared = resident()
+        self.kept: dict[int, Kept] = {}
+        self.number = 0
+        self.spare = Cell(plan.command) if plan.command else None
+        if self.spare:
+            self.spare.ready()
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(control, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Until the other side is gone."""
+        try:
+            while True:
+                for key, _ in self.selector.select():
+                    if key.data is not None:
+                        self.finish(key.data)
+                    elif not self.answer():
+                        return
+        finally:
+            for number in list(self.kept):
+                self.finish(number)
+            if self.spare:
+                self.spare.end()
+            storage.remove(self.plan.folder)
+
+    def answer(self) -> bool:
+        """One request. False when there are no more."""
+        try:
+            text, descriptors, _, _ = socket.recv_fds(self.control, MESSAGE, 8)
+        except OSError:
+            return False
+        if not text:
+            return False
+        request = json.loads(text)
+        try:
+            if "end" in request:
+                self.finish(request["end"])
+                reply: dict[str, object] = {"ended": request["end"]}
+            else:
+                task = Task.from_json(text)
+                try:
+                    reply = self.start(task, descriptors)
+                except RuntimeError:  # a machine under load may have been too slow, or the spare cell was killed
+                    reply = self.start(task, descriptors)
+        except Exception as error:
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        try:
+            self.control.send(json.dumps(reply).encode())
+        except OSError:
+            return False
+        if self.plan.command and self.spare is None:
+            self.spare = Cell(self.plan.command)  # stands when the next request comes
+        return True
+
+    def start(self, task: Task, descriptors: list[int]) -> dict[str, object]:
+        """Fork a keeper, which forks the learner's process, and say both numbers."""
+        number = self.number = self.number + 1
+        cell, self.spare = self.spare, None
+        if self.plan.command:
+            cell = cell or Cell(self.plan.command)
+            cell.ready()
+        folder = "" if cell else os.path.join(self.plan.folder, str(number))
+        told, tell = os.pipe()
+        before = os.getpid()
+        keeper = os.fork()
+        if keeper == 0:
+            os.close(told)
+            self.control.close()
+            become_keeper(self.plan, task, Birth(cell, folder, descriptors, tell, before, self.shared))
+        os.close(tell)
+        with os.fdopen(told, "rb") as pipe:
+            words = pipe.read()
+        watcher = os.pidfd_open(keeper)
+        self.kept[number] = Kept(keeper, watcher, cell, folder)
+        self.selector.register(watcher, selectors.EVENT_READ, number)
+        if not words:
+            self.finish(number)
+            raise RuntimeError("the sandbox could not be entered")
+        reply = json.loads(words)
+        if "error" in reply:
+            self.finish(number)
+            raise RuntimeError(reply["error"])
+        return {"number": number, **reply}
+
+    def finish(self, number: int) -> None:
+        """End what a keeper keeps, and the keeper; nothing of it is left afterwards. Twice is the same as once."""
+        kept = self.kept.pop(number, None)
+        if kept is None:
+            return
+        self.selector.unregister(kept.watcher)
+        if kept.cell:
+            kept.cell.kill()
+        waiting = selectors.DefaultSelector()
+        waiting.register(kept.watcher, selectors.EVENT_READ)
+        if not waiting.select(PATIENCE):
+            signal.pidfd_send_signal(kept.watcher, signal.SIGKILL)
+        waiting.close()
+        os.close(kept.watcher)
+        os.waitpid(kept.keeper, 0)
+        if kept.cell:
+            kept.cell.end()
+        else:
+            self.end_strays()
+        if kept.folder:
+            storage.remove(kept.folder)
+
+    def end_strays(self) -> None:
+        """What a keeper left behind when it was killed itself: it has become this process's own child."""
+        known = {kept.keeper for kept in self.kept.values()}
+        for stray in set(children(os.getpid())) - known:
+            for process in (*descendants(stray), stray):
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(stray, 0)
+
+
+def main() -> None:
+    """Run by the grader as a program: its one argument is the descriptor of the control socket."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    plan = Plan.from_json(control.recv(MESSAGE))
+    try:
+        if plan.tier != "bubblewrap":
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
+        sys.prefix = sys.exec_prefix = plan.prefix
+        sys.path[:] = [*plan.search]
+        for module in plan.preload:
+            importlib.import_module(module)
+        gc.collect()
+        gc.freeze()
+        server = Server(plan, control)
+    except BaseException as error:
+        control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        raise
+    control.send(json.dumps({"ready": os.getpid()}).encode())
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()
