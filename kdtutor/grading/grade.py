@@ -15,9 +15,10 @@ from types import CodeType, TracebackType
 from typing import Any, Self
 
 import torch
+from nbformat import NotebookNode
 
 from kdtutor.grading.assignment import Assignment, runs_while_grading
-from kdtutor.grading.cell_roles import grade_id, is_check
+from kdtutor.grading.cell_roles import grade_id, is_check, is_solution
 from kdtutor.grading.faults import CannotCross, InsideDied, InsideFault, ProtocolError
 from kdtutor.grading.intake import Submission
 from kdtutor.grading.notebook_inside import INSIDE
@@ -59,6 +60,7 @@ class Grader:
         self.versions: Mapping[str, str] = versions()
         self._key = key
         self._tests = {name: _compiled(name, source) for name, source in assignment.tests.items()}
+        self._stubs = {grade_id(cell): cell.source.rstrip() for cell in assignment.released.cells if is_solution(cell)}
         self._mentioned = {name: _names_in(source) & assignment.exercises for name, source in assignment.tests.items()}
         self._warm = Warm(
             tier or best(),
@@ -120,7 +122,7 @@ class Grader:
                     name = grade_id(cell) or ""
                     if is_check(cell) and name in wanted:
                         findings[name] = self._judged(session, name, rebuilt, errors)
-                    source = runs_while_grading(cell)
+                    source = "" if self._is_stub(cell) else runs_while_grading(cell)
                     failed = session.run(source) if source.strip() else None
                     if failed is not None and name:
                         errors[name] = failed
@@ -128,6 +130,10 @@ class Grader:
                 given_up = Finding("error", f"Your notebook ended the process that runs it {most} times.", final=True)
                 findings |= dict.fromkeys(wanted - findings.keys(), given_up)
         return findings, session.started
+
+    def _is_stub(self, cell: NotebookNode) -> bool:
+        """Whether a cell is an exercise as it was handed out: it would undo what was written for it elsewhere."""
+        return is_solution(cell) and self._stubs.get(grade_id(cell)) == cell.source.rstrip()
 
     def _fork(self, seed: int) -> Callable[[], Process]:
         return functools.partial(self._warm.fork, seed=seed)

@@ -55,6 +55,7 @@ class Session:
     seed: int
     most: int = MOST_PROCESSES
     cells: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     started: int = 0
     _process: Process | None = None
     _inside: Inside | None = None
@@ -79,17 +80,27 @@ class Session:
         self._process = self._inside = self._watch = None
 
     def run(self, source: str) -> CellError | None:
-        """Run a cell after those before it; how it failed, if it did. A cell that ends the process is never run again.
+        """Run a cell after those before it; how it failed, if it did.
 
+        A cell that ends the process is not run again. Where cells before it had failed, one of them may be to blame (a
+        limit is found crossed a moment later): then they are left out, and this one is tried once more.
         ProcessesUsedUpError where no process can be had for it.
         """
-        inside = self.inside()
-        try:
-            failed = inside.run(source)
-        except InsideFault as fault:
-            return CellError("", self.ended(fault))
-        self.cells.append(source)
-        return CellError(*failed) if failed else None
+        while True:
+            inside = self.inside()
+            try:
+                failed = _run(inside, source)
+            except InsideFault as fault:
+                words = self.ended(fault)
+                if not self.failed:
+                    return CellError("", words)
+                self.cells = [each for each in self.cells if each not in self.failed]
+                self.failed.clear()
+                continue
+            self.cells.append(source)
+            if failed is not None:
+                self.failed.append(source)
+            return failed
 
     def inside(self) -> Inside:
         """The learner's code, with all cells run so far. ProcessesUsedUpError where that is no longer possible."""
@@ -143,10 +154,18 @@ class Session:
             assert self._watch is not None
             self._watch.begin()
             try:
-                self._inside.run(source)
+                _run(self._inside, source)
             except InsideFault:  # it went well before: a cell that ends the process now and then
                 self.cells.remove(source)
                 return
+
+
+def _run(inside: Inside, source: str) -> CellError | None:
+    try:
+        failed = inside.run(source)
+    except Exception as error:  # what runs the cells has been tampered with
+        return CellError(type(error).__name__, str(error))
+    return CellError(*failed) if failed else None
 
 
 class _Watch:
