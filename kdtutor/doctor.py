@@ -1,7 +1,6 @@
 """What this machine has and lacks, in sentences that say how to get it."""
 
 import shutil
-import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -23,22 +22,12 @@ class Finding:
 def examine_machine() -> list[Finding]:
     """Python, torch, device, memory, packages, data, browser and sandbox of this machine."""
     facts = [Finding(what, found) for what, found in machine.describe().items()]
-    return [*facts, _memory(), _packages(), _data(), _browser(), _sandbox()]
+    return [*facts, _memory(), _packages(), _data(), _browser(), *_sandbox()]
 
 
 def browser() -> str | None:
     """Path of a Chromium that browser tests can drive, or None."""
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
-
-
-def bubblewrap_works() -> tuple[bool, str]:
-    """Whether bubblewrap can make namespaces here, and what it said if not."""
-    path = shutil.which("bwrap")
-    if path is None:
-        return False, "bubblewrap is not installed"
-    trial = [path, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
-    outcome = subprocess.run(trial, capture_output=True, text=True, timeout=20, check=False)
-    return outcome.returncode == 0, outcome.stderr.strip() or "namespaces work"
 
 
 def _memory() -> Finding:
@@ -78,9 +67,27 @@ def _browser() -> Finding:
     return Finding("browser", "none", False, remedy)
 
 
-def _sandbox() -> Finding:
-    works, said = bubblewrap_works()
-    if works:
-        return Finding("sandbox", f"bubblewrap: {said}")
-    remedy = "install bubblewrap (Debian: apt-get install bubblewrap) on a machine that allows user namespaces"
-    return Finding("sandbox", said, False, remedy)
+def _sandbox() -> list[Finding]:
+    """The best tier for graded work, what a red team makes of it, and how to a better one."""
+    from kdtutor.grading.drill import drill
+    from kdtutor.grading.sandbox import NoSandboxError, best, probe
+    from kdtutor.grading.sandbox.tiers import REMEDIES
+
+    try:
+        tier = best()
+    except NoSandboxError as error:
+        return [Finding("sandbox for grading", "none works here", False, str(error))]
+    better = [each for each in probe() if not each.works and probe().index(each) < probe().index(tier)]
+    remedy = "".join(f"{each.name} would be better, and does not work here: {each.why}.\n" for each in better)
+    attempts = drill(tier)
+    through = [attempt.attack for attempt in attempts if not attempt.stopped]
+    said = f"{len(attempts) - len(through)} of {len(attempts)} attacks stopped"
+    return [
+        Finding("sandbox for grading", f"{tier.name}: {tier.why}", not better, remedy + REMEDIES if better else ""),
+        Finding(
+            "red team",
+            said,
+            not through,
+            f"it did not stop: {', '.join(through)}. Do not grade untrusted work here." if through else "",
+        ),
+    ]

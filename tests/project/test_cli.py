@@ -23,17 +23,22 @@ def test_help_names_every_command():
 def test_doctor_says_what_this_machine_has():
     outcome = kdtutor("doctor")
     assert outcome.returncode == 0
-    for word in ("Python", "torch", "device", "memory", "data", "browser", "sandbox"):
+    for word in ("Python", "torch", "device", "memory", "data", "browser", "sandbox", "attacks stopped"):
         assert word in outcome.stdout
 
 
 def test_doctor_says_what_is_missing_and_how_to_get_it(monkeypatch, tmp_path):
     from kdtutor import doctor
+    from kdtutor.grading.sandbox import probe
 
     monkeypatch.setenv("PATH", str(tmp_path))
-    missing = {finding.what: finding for finding in doctor.examine_machine() if not finding.fine}
+    probe.cache_clear()
+    try:
+        missing = {finding.what: finding for finding in doctor.examine_machine() if not finding.fine}
+    finally:
+        probe.cache_clear()
     assert "apt-get install chromium" in missing["browser"].remedy
-    assert "apt-get install bubblewrap" in missing["sandbox"].remedy
+    assert "apt-get install bubblewrap" in missing["sandbox for grading"].remedy
 
 
 def test_validity_shows_the_matrix_of_a_unit():

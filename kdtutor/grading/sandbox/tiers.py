@@ -10,8 +10,7 @@ from pathlib import Path
 
 BUBBLEWRAP, LANDLOCK, NONE = "bubblewrap", "landlock", "none"
 
-HOW_TO_GET_ONE = """\
-No sandbox works on this machine, so nothing is graded. Any one of these helps:
+REMEDIES = """\
 - install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap);
 - on Ubuntu 24.04 and later, allow it to make namespaces: put its AppArmor profile in force (package apparmor-profiles,
   then copy /usr/share/apparmor/extra-profiles/bwrap-userns-restrict to /etc/apparmor.d and reload AppArmor);
@@ -19,7 +18,10 @@ No sandbox works on this machine, so nothing is graded. Any one of these helps:
   --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined
   --security-opt systempaths=unconfined;
 - without any of it, a Linux kernel from 5.13 with Landlock switched on (lsm=...,landlock) and system call filters.
-If you trust everyone who hands in work: kdtutor grade --trust-submissions.
+"""
+HOW_TO_GET_ONE = f"""\
+No sandbox works on this machine, so nothing is graded. Any one of these helps:
+{REMEDIES}If you trust everyone who hands in work: kdtutor grade --trust-submissions.
 What was tried:
 """
 
