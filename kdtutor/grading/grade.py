@@ -8,10 +8,10 @@ import os
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
-from types import CodeType, TracebackType
+from types import CodeType, MappingProxyType, TracebackType
 from typing import Any, Self
 
 import torch
@@ -24,7 +24,7 @@ from kdtutor.grading.intake import Submission
 from kdtutor.grading.notebook_inside import INSIDE
 from kdtutor.grading.proxy import came_from_inside
 from kdtutor.grading.record import Check, Record, fingerprint, secret_for, sign
-from kdtutor.grading.sandbox import Limits, Process, Tier, Warm, best
+from kdtutor.grading.sandbox import Limits, Tier, Warm, best
 from kdtutor.grading.session import MOST_PROCESSES, CellError, ProcessesUsedUpError, Session
 from kdtutor.grading.submission import Rebuilt, Unreadable, rebuild
 from kdtutor.grading.versions import versions
@@ -32,6 +32,7 @@ from kdtutor.grading.versions import versions
 ENTRY = "kdtutor.grading.notebook_inside:serve"
 AT_HAND = ("models.py", "data")  # what of the course a learner's cells may use while they are graded
 PRELOADED = ("torch", "numpy", "IPython.core.interactiveshell")
+NO_ERRORS: Mapping[str, CellError] = MappingProxyType({})
 REPEATED = ("failed", "error", "timeout", "not-graded")
 
 
@@ -50,11 +51,17 @@ class Grader:
     """Grades submissions of one unit. It keeps a warm parent for the sandbox: close it, or use it in a `with` block.
 
     key: the course's. tier: where the learners' code runs; by default the best that works here, NoSandboxError where
-    none does. limits: what one learner's processes may use together.
+    none does. limits: what one learner's processes may use together. at_hand: what of the course can be imported there.
     """
 
     def __init__(
-        self, assignment: Assignment, key: bytes, *, tier: Tier | None = None, limits: Limits | None = None
+        self,
+        assignment: Assignment,
+        key: bytes,
+        *,
+        tier: Tier | None = None,
+        limits: Limits | None = None,
+        at_hand: Iterable[str] = AT_HAND,
     ) -> None:
         self.assignment = assignment
         self.versions: Mapping[str, str] = versions()
@@ -66,7 +73,7 @@ class Grader:
             tier or best(),
             limits or Limits(),
             entry=ENTRY,
-            exposed=(*INSIDE, *AT_HAND),
+            exposed=(*INSIDE, *at_hand),
             preload=PRELOADED,
         )
 
@@ -95,7 +102,7 @@ class Grader:
         except Unreadable as problem:
             return self._record(submission.learner, data, (), dict.fromkeys(self._tests, _unread(str(problem))))
         secret = secret_for(self._key, submission.learner, self.assignment.unit)
-        with _grading(secret):
+        with surroundings(secret):
             findings = self._findings(rebuilt, int(secret[:12], 16))
         return self._record(submission.learner, data, rebuilt.repairs, findings)
 
@@ -115,13 +122,14 @@ class Grader:
         findings: dict[str, Finding] = {}
         errors: dict[str, CellError] = {}
         cells = list(rebuilt.notebook.cells)
-        with Session(self._fork(seed), seed, most=most) as session:
+        with self.session(seed, most) as session:
             try:
                 while cells and not wanted <= findings.keys():
                     cell = cells.pop(0)
                     name = grade_id(cell) or ""
                     if is_check(cell) and name in wanted:
-                        findings[name] = self._judged(session, name, rebuilt, errors)
+                        empty = self.assignment.exercise_of[name] in rebuilt.untouched
+                        findings[name] = self._empty(name) if empty else self.judged(session, name, errors)
                     source = "" if self._is_stub(cell) else runs_while_grading(cell)
                     failed = session.run(source) if source.strip() else None
                     if failed is not None and name:
@@ -131,17 +139,24 @@ class Grader:
                 findings |= dict.fromkeys(wanted - findings.keys(), given_up)
         return findings, session.started
 
+    def _empty(self, check: str) -> Finding:
+        exercise = self.assignment.exercise_of[check]
+        return Finding("not-attempted", f"{exercise} is still empty: nothing was handed in for it.", final=True)
+
     def _is_stub(self, cell: NotebookNode) -> bool:
         """Whether a cell is an exercise as it was handed out: it would undo what was written for it elsewhere."""
         return is_solution(cell) and self._stubs.get(grade_id(cell)) == cell.source.rstrip()
 
-    def _fork(self, seed: int) -> Callable[[], Process]:
-        return functools.partial(self._warm.fork, seed=seed)
+    def session(self, seed: int, most: int = MOST_PROCESSES) -> Session:
+        """A notebook in the sandbox in which no cell has run yet."""
+        return Session(functools.partial(self._warm.fork, seed=seed), seed, most=most)
 
-    def _judged(self, session: Session, check: str, rebuilt: Rebuilt, errors: Mapping[str, CellError]) -> Finding:
+    def judged(self, session: Session, check: str, errors: Mapping[str, CellError] = NO_ERRORS) -> Finding:
+        """What becomes of a check as the notebook stands now. errors: how the exercises' cells failed.
+
+        It draws its inputs from the secret that `surroundings` has set.
+        """
         exercise = self.assignment.exercise_of[check]
-        if exercise in rebuilt.untouched:
-            return Finding("not-attempted", f"{exercise} is still empty: nothing was handed in for it.", final=True)
         began = time.process_time()
         inside = session.inside()
         inside_began = inside.cpu_seconds
@@ -245,7 +260,7 @@ def _names_in(source: str) -> frozenset[str]:
 
 
 @contextmanager
-def _grading(secret: str) -> Iterator[None]:
+def surroundings(secret: str) -> Iterator[None]:
     """The surroundings of a test: its secret, one thread, and checks that raise where they show a note at home."""
     set_here = {"NBGRADER_EXECUTION": "autograde", "KDTUTOR_SECRET": secret}
     before = {name: os.environ.get(name) for name in set_here}
