@@ -26,29 +26,32 @@ c.CourseDirectory.autograded_directory = "grading/autograded"
 c.CourseDirectory.feedback_directory = "grading/feedback"
 c.CourseDirectory.solution_directory = "grading/solution"
 c.CourseDirectory.source_with_tests_directory = "grading/source_with_tests"
+# Any database that SQLAlchemy knows: "postgresql+psycopg://user:password@host/gradebook", with its driver installed
 c.CourseDirectory.db_url = f"sqlite:///{(GRADING / 'gradebook.db').as_posix()}"
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "*.py", "feedback", "*.log"]
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "*.py", "feedback", "*.log", "*.toml"]
 
 # What stands where a solution stood. The ellipsis lets an untouched notebook run through
 c.ClearSolutions.code_stub = {"python": "# Your code here\n..."}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 c.InstantiateTests.enabled = False  # tests are written, not generated: the word AUTOTEST means nothing here
 
-# A deleted test cell counts as failed instead of waiting for a person
-c.OverwriteCells.add_missing_cells = True
-
-# An endless loop costs its own cell, not the class
+# `nbgrader validate`, a learner's own run, is nbgrader's: an endless loop costs its own cell
 c.Execute.timeout = 30
 c.Execute.interrupt_on_timeout = True
 c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=ERROR"]
 
-# How a submission is executed: without the experiments, and a warning costs nothing
+# Grading: no file of a learner's is opened by nbgrader itself, no code of theirs runs outside the sandbox
+c.GradeInSandbox.records_directory = "grading/records"
+c.GradeInSandbox.key_file = "grading/course.key"  # signs the records: keep it with the gradebook, show it to nobody
+c.Autograde.pre_convert_hook = "kdtutor.grading.nbgrader_plugin.look_for_the_unit"
+c.Autograde.exporter_class = "kdtutor.grading.nbgrader_plugin.SubmissionExporter"
+c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = [
-    "kdtutor.grading.stock.ExecuteChecks",
-    "nbgrader.preprocessors.IgnorePattern",
-    "nbconvert.preprocessors.ClearMetadataPreprocessor",
-    "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
+    "kdtutor.grading.nbgrader_plugin.GradeInSandbox",
+    "kdtutor.grading.nbgrader_plugin.EnterRecord",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+
+# Feedback: the page that `kdtutor feedback` makes of the signed record, not the notebook with all that stands in it
+c.GenerateFeedback.exporter_class = "kdtutor.grading.nbgrader_feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = []

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console()
+
+
+class Engine(Enum):
+    """What `kdtutor grade` grades on."""
+
+    local = "local"
+    dask = "dask"
 
 
 def main() -> None:
@@ -95,10 +103,16 @@ def results(
 @app.command()
 def validity(
     unit: Annotated[str | None, typer.Argument(help="one unit, such as 01_soft_targets; none: all")] = None,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="grade them, and mutants of the references, through the sandbox")
+    ] = False,
 ) -> None:
     """Examine the checks themselves: mistakes refused by name, right styles accepted, empty answers refused."""
     from kdtutor.checks.validity import validity as examine_checks
 
+    if mutants:
+        _prove_grading(unit)
+        return
     rows = examine_checks(unit)
     table = Table()
     for heading in ("exercise", "mistakes named", "styles accepted", "undeserving refused"):
@@ -112,6 +126,33 @@ def validity(
         )
     console.print(table)
     faults = [f"{row.exercise}: {fault}" for row in rows for fault in row.faults]
+    for fault in faults:
+        console.print(fault, highlight=False)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _prove_grading(unit: str | None) -> None:
+    from kdtutor.grading.assignment import graded_units
+    from kdtutor.grading.proof import prove
+
+    course = _course()
+    rows, faults = [], []
+    for each in [unit] if unit else graded_units(course):
+        for row in prove(course, each):
+            console.print(
+                f"{each[:2]} {row.exercise}: mistakes refused by name {row.mistakes_refused} of {row.mistakes}, styles "
+                f"accepted {row.styles_accepted} of {row.styles}, mutants refused {row.mutants_refused} of "
+                f"{row.mutants}, {row.equivalent} of them mean nothing",
+                highlight=False,
+            )
+            rows.append(row)
+            faults += [f"{row.exercise}: {fault}" for fault in row.faults]
+    refused, wrong = (sum(getattr(row, name) for row in rows) for name in ("mistakes_refused", "mistakes"))
+    refused += sum(row.mutants_refused for row in rows)
+    wrong += sum(row.mutants - row.equivalent for row in rows)
+    accepted, styles = (sum(getattr(row, name) for row in rows) for name in ("styles_accepted", "styles"))
+    console.print(f"Refused {refused} of {wrong}, correct styles accepted {accepted} of {styles}.")
     for fault in faults:
         console.print(fault, highlight=False)
     if faults:
@@ -133,6 +174,93 @@ def doctor() -> None:
             console.print(f"{finding.what}: {finding.remedy}", highlight=False, soft_wrap=True)
 
 
+@app.command()
+def grade(
+    unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
+    submitted: Annotated[
+        Path | None, typer.Option(help="what was handed in: a folder or zip archive; default: grading/submitted")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the records; default: grading/records")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="how many to grade at a time; default: one a core")] = None,
+    engine: Annotated[Engine, typer.Option(help="local: on this machine; dask: on a cluster")] = Engine.local,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Dask scheduler: tcp://host:8786, its scheduler.json, or dask_jobqueue:SLURMCluster"),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="a learner; more than once for several; none: all")] = None,
+    regrade: Annotated[bool, typer.Option("--regrade", help="grade again what is unchanged, too")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust-submissions", help="where there is no sandbox, run learners' code as yourself")
+    ] = False,
+) -> None:
+    """Grade what a class handed in for a unit: signed records, scores in the gradebook, and a table."""
+    from kdtutor.grading import terminal
+
+    terminal.grade(
+        _course(),
+        unit,
+        console,
+        submitted=submitted,
+        records_dir=out,
+        jobs=jobs,
+        engine=engine.value,
+        scheduler=scheduler,
+        only=only or (),
+        regrade=regrade,
+        trust=trust,
+    )
+
+
+@app.command()
+def check(
+    unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
+    notebook: Annotated[Path | None, typer.Argument(help="your notebook; default: the unit's own in course/")] = None,
+) -> None:
+    """Run every visible check of a unit on your notebook, as grading does; exit status 0 where all pass."""
+    from kdtutor.grading import practice, practice_table
+
+    with console.status("running your notebook"):
+        found = practice.practise(_course(), unit, notebook)
+    if not practice_table.show(found, console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def feedback(
+    unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
+    only: Annotated[str | None, typer.Option(help="a learner; none: all")] = None,
+    records: Annotated[Path | None, typer.Option(help="folder of the records; default: grading/records")] = None,
+) -> None:
+    """Write each learner's page, from the signed records, to grading/feedback."""
+    from kdtutor.grading.feedback_pages import write_feedback
+    from kdtutor.grading.inert_text import inert
+
+    written = list(write_feedback(_course(), unit, records=records, only=only))
+    pages = [page.path for page in written if page.path is not None]
+    if pages:
+        place = pages[0] if len(pages) == 1 else pages[0].parents[2]
+        console.print(f"{len(pages)} of {len(written)} pages: {place}", markup=False, highlight=False, soft_wrap=True)
+    for page in written:
+        if page.problem is not None:
+            console.print(inert(f"{page.learner}: {page.problem}"), markup=False, highlight=False, soft_wrap=True)
+    if len(pages) < len(written):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="number the learners, quote none of them")] = False,
+    out: Annotated[Path | None, typer.Option(help="the page; default: in grading/reports")] = None,
+    records: Annotated[Path | None, typer.Option(help="folder of the records; default: grading/records")] = None,
+) -> None:
+    """Write one page for the class: who did what, known mistakes, how the exercises did, who needs review."""
+    from kdtutor.grading.report_page import write_report
+
+    written = write_report(_course(), unit, anonymous=anonymous, records=records, out=out)
+    console.print(str(written), markup=False, highlight=False, soft_wrap=True)
+
+
 @app.command("grade-demo")
 def grade_demo() -> None:
     """Make a sample class, grade it, and show the scores and where each learner's feedback page lies."""
@@ -142,19 +270,18 @@ def grade_demo() -> None:
     with console.status("grading the sample class") as status:
         folder = course.root / "grading" / "demo"
         scores = demo.grade_demo(course, folder, report=lambda learner: status.update(f"grading {learner}"))
-    checks = list(scores[0].checks)
     table = Table()
     table.add_column("learner", no_wrap=True)
-    for check in checks:
-        table.add_column(check.removeprefix("check_").replace("_", " "), justify="right")
+    for each in scores[0].record.checks:
+        table.add_column(each.name.replace("_", " "), justify="right")
     table.add_column("score", no_wrap=True, justify="right")
     for score in scores:
-        table.add_row(
-            score.learner, *(f"{score.checks[c]:g}" for c in checks), f"{score.score:g} of {score.max_score:g}"
-        )
+        record = score.record
+        earned = [f"{each.earned:g}" for each in record.checks]
+        table.add_row(record.learner, *earned, f"{record.score:g} of {record.max_score:g}")
     console.print(table)
     for score in scores:
-        console.print(f"{score.learner}: {course.named(score.feedback)}", highlight=False, soft_wrap=True)
+        console.print(f"{score.record.learner}: {course.named(score.feedback)}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from kdtutor.checks.examine import examine
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Verdict
 from kdtutor.checks.notebook import CheckFailed, check, hint, predict, reveal, use
+from kdtutor.checks.overview import check_all
 from kdtutor.checks.registry import exercises_by_unit
 from kdtutor.checks.secret import secret_generator, secret_labels, secret_logits
 
@@ -13,6 +14,7 @@ __all__ = [
     "Mistake",
     "Verdict",
     "check",
+    "check_all",
     "examine",
     "exercises_by_unit",
     "hint",

@@ -11,8 +11,8 @@ from kdtutor.checks.examine import examine
 from kdtutor.checks.exercise import Verdict
 from kdtutor.checks.registry import find, name_of
 
-_WORDS = {"passed": "Passed", "failed": "Not yet", "not-attempted": "Not attempted", "error": "It raised an error"}
-_COLOURS = {"passed": "#007155", "failed": "#b34700", "not-attempted": "#6b6b6b", "error": "#b34700"}
+WORDS = {"passed": "Passed", "failed": "Not yet", "not-attempted": "Not attempted", "error": "It raised an error"}
+COLOURS = {"passed": "#007155", "failed": "#b34700", "not-attempted": "#6b6b6b", "error": "#b34700"}
 _HINTS_GIVEN: dict[str, int] = {}
 
 
@@ -51,7 +51,7 @@ def check(solution: Any, *, exercise: str | None = None) -> None:
     verdict = examine(exercise or name_of(solution, _callers_names()), solution)
     if "NBGRADER_EXECUTION" in os.environ and verdict.status != "passed":
         raise CheckFailed(verdict)
-    _show(Note(_heading(verdict), verdict.message, _COLOURS[verdict.status]))
+    show(Note(_heading(verdict), verdict.message, COLOURS[verdict.status]))
 
 
 def hint(solution: Any, *, exercise: str | None = None) -> None:
@@ -61,7 +61,7 @@ def hint(solution: Any, *, exercise: str | None = None) -> None:
     given = _HINTS_GIVEN.get(name, 0)
     _HINTS_GIVEN[name] = given + 1
     step = given % len(hints)
-    _show(Note(f"Hint {step + 1} of {len(hints)}", hints[step], "#00558a"))
+    show(Note(f"Hint {step + 1} of {len(hints)}", hints[step], "#00558a"))
 
 
 def use(solution: Any, *, exercise: str | None = None) -> Any:
@@ -72,25 +72,25 @@ def use(solution: Any, *, exercise: str | None = None) -> Any:
     name = exercise or name_of(solution, _callers_names())
     if examine(name, solution).status == "passed":
         return solution
-    _show(Note(f"Shown with kdtutor's {name}", "Once yours passes its check, this cell uses yours.", "#6b6b6b"))
+    show(Note(f"Shown with kdtutor's {name}", "Once yours passes its check, this cell uses yours.", "#6b6b6b"))
     return find(name).reference
 
 
 def predict(question: str, answer: Any) -> None:
     """Store what you expect before you see it; nothing is graded. `...` means: no prediction yet."""
     if predictions.remember(question, answer):
-        _show(Note("Prediction stored", f"{question}: {answer}", "#00558a"))
+        show(Note("Prediction stored", f"{question}: {answer}", "#00558a"))
     else:
-        _show(Note("No prediction yet", "Replace ... by your guess and run this cell.", "#6b6b6b"))
+        show(Note("No prediction yet", "Replace ... by your guess and run this cell.", "#6b6b6b"))
 
 
 def reveal(question: str, measured: Any) -> None:
     """Show what was measured beside what you predicted."""
-    _show(Note(question, predictions.compare(question, measured), "#00558a"))
+    show(Note(question, predictions.compare(question, measured), "#00558a"))
 
 
 def _heading(verdict: Verdict) -> str:
-    heading = f"{verdict.exercise}: {_WORDS[verdict.status].lower()}"
+    heading = f"{verdict.exercise}: {WORDS[verdict.status].lower()}"
     return f"{heading} ({verdict.mistake})" if verdict.mistake else heading
 
 
@@ -101,7 +101,8 @@ def _callers_names() -> Mapping[str, Any]:
     return caller.f_globals if caller else {}
 
 
-def _show(note: Note) -> None:
+def show(note: object) -> None:
+    """Display what can show itself in HTML where there is a notebook, print it elsewhere."""
     try:
         from IPython import get_ipython
         from IPython.display import display

@@ -58,6 +58,11 @@ def load_assignment(course: Course, unit: str) -> Assignment:
     )
 
 
+def graded_units(course: Course) -> list[str]:
+    """The course's units that have a check, as their text sources say."""
+    return [unit for unit in course.units if "\n# %% check=" in course.source(unit).read_text(encoding="utf-8")]
+
+
 def runs_while_grading(cell: NotebookNode) -> str:
     """What of a cell is run before the checks that follow it: all; of an experiment or a check, its imports alone.
 

@@ -169,10 +169,13 @@ class Grader:
                 finding = _undefined(exercise, errors.get(exercise))
             else:
                 finding = _verdict(exercise, self._tests[check], names)
-            if inside.fault is not None:
-                finding = _faulty(session, inside.fault)
-        except InsideFault as fault:
+            fault = inside.fault
+        except InsideFault as found:
+            fault = found
+        if fault is not None:
             finding = _faulty(session, fault)
+            if isinstance(fault, InsideDied) and session.leaves_out_failed():
+                return self.judged(session, check, errors)
         seconds = time.process_time() - began + inside.cpu_seconds - inside_began
         return Finding(finding.verdict, finding.message, finding.mistake, seconds, finding.final)
 

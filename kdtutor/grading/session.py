@@ -82,8 +82,7 @@ class Session:
     def run(self, source: str) -> CellError | None:
         """Run a cell after those before it; how it failed, if it did.
 
-        A cell that ends the process is not run again. Where cells before it had failed, one of them may be to blame (a
-        limit is found crossed a moment later): then they are left out, and this one is tried once more.
+        A cell that ends the process is not run again, unless one that failed before it may be to blame.
         ProcessesUsedUpError where no process can be had for it.
         """
         while True:
@@ -92,15 +91,23 @@ class Session:
                 failed = _run(inside, source)
             except InsideFault as fault:
                 words = self.ended(fault)
-                if not self.failed:
-                    return CellError("", words)
-                self.cells = [each for each in self.cells if each not in self.failed]
-                self.failed.clear()
-                continue
+                if self.leaves_out_failed():
+                    continue
+                return CellError("", words)
             self.cells.append(source)
             if failed is not None:
                 self.failed.append(source)
             return failed
+
+    def leaves_out_failed(self) -> bool:
+        """Whether cells that had failed may be to blame for the end of the process, and from now on are not run again.
+
+        That a limit was crossed is found a moment later, when another cell or a check is at work.
+        """
+        to_blame = bool(self.failed)
+        self.cells = [each for each in self.cells if each not in self.failed]
+        self.failed.clear()
+        return to_blame
 
     def inside(self) -> Inside:
         """The learner's code, with all cells run so far. ProcessesUsedUpError where that is no longer possible."""

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from kdtutor.authoring.layout import Course
-from kdtutor.grading.demo import SAMPLES, _submission
+from kdtutor.grading.demo import SAMPLES, filled_in
 
 UNIT = "01_soft_targets"
 FULL = 12.0
@@ -35,7 +35,7 @@ class HandedIn:
 
 @cache
 def _notebook(solved: bool) -> NotebookNode:
-    return _submission(COURSE, SAMPLES["complete" if solved else "untouched"])
+    return filled_in(COURSE, SAMPLES["complete" if solved else "untouched"])
 
 
 def notebook(*, solved: bool) -> NotebookNode:

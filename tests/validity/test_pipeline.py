@@ -8,25 +8,14 @@ from pathlib import Path
 import pytest
 
 from kdtutor.authoring.layout import Course
-from kdtutor.grading.assignment import load_assignment
+from kdtutor.grading.assignment import graded_units
 from kdtutor.grading.proof import prove
 
 COURSE = Course.of(Path(__file__))
 
 
-def graded_units() -> list[str]:
-    units = []
-    for unit in COURSE.units:
-        try:
-            load_assignment(COURSE, unit)
-        except ValueError:  # a unit without checks
-            continue
-        units.append(unit)
-    return units
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("unit", graded_units())
+@pytest.mark.parametrize("unit", graded_units(COURSE))
 def test_mistakes_and_mutants_are_refused_and_right_styles_accepted(unit: str) -> None:
     proofs = list(prove(COURSE, unit))
     assert [f"{proof.exercise}: {fault}" for proof in proofs for fault in proof.faults] == []
