@@ -43,15 +43,15 @@ c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelA
 # Grading: no file of a learner's is opened by nbgrader itself, no code of theirs runs outside the sandbox
 c.GradeInSandbox.records_directory = "grading/records"
 c.GradeInSandbox.key_file = "grading/course.key"  # signs the records: keep it with the gradebook, show it to nobody
-c.Autograde.pre_convert_hook = "kdtutor.grading.nbgrader_plugin.look_for_the_unit"
-c.Autograde.exporter_class = "kdtutor.grading.nbgrader_plugin.SubmissionExporter"
+c.Autograde.pre_convert_hook = "kdtutor.grading.gradebook.nbgrader_plugin.look_for_the_unit"
+c.Autograde.exporter_class = "kdtutor.grading.gradebook.nbgrader_plugin.SubmissionExporter"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = [
-    "kdtutor.grading.nbgrader_plugin.GradeInSandbox",
-    "kdtutor.grading.nbgrader_plugin.EnterRecord",
+    "kdtutor.grading.gradebook.nbgrader_plugin.GradeInSandbox",
+    "kdtutor.grading.gradebook.nbgrader_plugin.EnterRecord",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
 # Feedback: the page that `kdtutor feedback` makes of the signed record, not the notebook with all that stands in it
-c.GenerateFeedback.exporter_class = "kdtutor.grading.nbgrader_feedback.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "kdtutor.grading.gradebook.nbgrader_feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = []

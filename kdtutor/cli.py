@@ -134,7 +134,7 @@ def validity(
 
 def _prove_grading(unit: str | None) -> None:
     from kdtutor.grading.assignment import graded_units
-    from kdtutor.grading.proof import prove
+    from kdtutor.grading.proof.pipeline import prove
 
     course = _course()
     rows, faults = [], []
@@ -194,7 +194,7 @@ def grade(
     ] = False,
 ) -> None:
     """Grade what a class handed in for a unit: signed records, scores in the gradebook, and a table."""
-    from kdtutor.grading import terminal
+    from kdtutor.grading.classroom import terminal
 
     terminal.grade(
         _course(),
@@ -232,8 +232,8 @@ def feedback(
     records: Annotated[Path | None, typer.Option(help="folder of the records; default: grading/records")] = None,
 ) -> None:
     """Write each learner's page, from the signed records, to grading/feedback."""
-    from kdtutor.grading.feedback_pages import write_feedback
-    from kdtutor.grading.inert_text import inert
+    from kdtutor.grading.pages.feedback_pages import write_feedback
+    from kdtutor.grading.pages.inert_text import inert
 
     written = list(write_feedback(_course(), unit, records=records, only=only))
     pages = [page.path for page in written if page.path is not None]
@@ -255,7 +255,7 @@ def report(
     records: Annotated[Path | None, typer.Option(help="folder of the records; default: grading/records")] = None,
 ) -> None:
     """Write one page for the class: who did what, known mistakes, how the exercises did, who needs review."""
-    from kdtutor.grading.report_page import write_report
+    from kdtutor.grading.pages.report_page import write_report
 
     written = write_report(_course(), unit, anonymous=anonymous, records=records, out=out)
     console.print(str(written), markup=False, highlight=False, soft_wrap=True)

@@ -69,7 +69,7 @@ def _browser() -> Finding:
 
 def _sandbox() -> list[Finding]:
     """The best tier for graded work, what a red team makes of it, and how to a better one."""
-    from kdtutor.grading.drill import drill
+    from kdtutor.grading.proof.drill import drill
     from kdtutor.grading.sandbox import NoSandboxError, best, probe
     from kdtutor.grading.sandbox.tiers import REMEDIES
 

@@ -9,8 +9,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from kdtutor.authoring.layout import Course
-from kdtutor.grading.canonical_json import canonical
-from kdtutor.grading.cell_roles import grade_id, is_check, is_experiment, is_solution, marks
+from kdtutor.grading.handed_in.cell_roles import grade_id, is_check, is_experiment, is_solution, marks
+from kdtutor.grading.records.canonical_json import canonical
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from nbformat import NotebookNode
 
 from kdtutor.authoring.layout import Course
 from kdtutor.grading import places
-from kdtutor.grading.cell_roles import grade_id, is_solution
-from kdtutor.grading.classroom import grade_class
-from kdtutor.grading.feedback_pages import write_feedback
-from kdtutor.grading.gradebook import enter
-from kdtutor.grading.record import Record
+from kdtutor.grading.classroom.grade_class import grade_class
+from kdtutor.grading.gradebook.enter import enter
+from kdtutor.grading.handed_in.cell_roles import grade_id, is_solution
+from kdtutor.grading.pages.feedback_pages import write_feedback
+from kdtutor.grading.records.record import Record
 
 UNIT = "01_soft_targets"
 

@@ -18,15 +18,15 @@ import torch
 from nbformat import NotebookNode
 
 from kdtutor.grading.assignment import Assignment, runs_while_grading
-from kdtutor.grading.cell_roles import grade_id, is_check, is_solution
-from kdtutor.grading.faults import CannotCross, InsideDied, InsideFault, ProtocolError
-from kdtutor.grading.intake import Submission
+from kdtutor.grading.crossing.faults import CannotCross, InsideDied, InsideFault, ProtocolError
+from kdtutor.grading.crossing.proxy import came_from_inside
+from kdtutor.grading.handed_in.cell_roles import grade_id, is_check, is_solution
+from kdtutor.grading.handed_in.intake import Submission
+from kdtutor.grading.handed_in.submission import Rebuilt, Unreadable, rebuild
 from kdtutor.grading.notebook_inside import INSIDE
-from kdtutor.grading.proxy import came_from_inside
-from kdtutor.grading.record import Check, Record, fingerprint, secret_for, sign
+from kdtutor.grading.records.record import Check, Record, fingerprint, secret_for, sign
 from kdtutor.grading.sandbox import Limits, Tier, Warm, best
 from kdtutor.grading.session import MOST_PROCESSES, CellError, ProcessesUsedUpError, Session
-from kdtutor.grading.submission import Rebuilt, Unreadable, rebuild
 from kdtutor.grading.versions import versions
 
 ENTRY = "kdtutor.grading.notebook_inside:serve"

@@ -11,11 +11,16 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from kdtutor.grading import absent, agent
-from kdtutor.grading.channel import SocketChannel
-from kdtutor.grading.failures import failure_of
+from kdtutor.grading import absent
+from kdtutor.grading.crossing import agent
+from kdtutor.grading.crossing.channel import SocketChannel
+from kdtutor.grading.crossing.failures import failure_of
 
-INSIDE = tuple(f"grading/{name}.py" for name in (*agent.INSIDE, "absent", "notebook_inside"))
+INSIDE = (
+    *(f"grading/crossing/{name}.py" for name in agent.INSIDE),
+    "grading/absent.py",
+    "grading/notebook_inside.py",
+)
 _TEXT = 500  # characters
 
 

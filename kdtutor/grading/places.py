@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kdtutor.authoring.layout import Course
-from kdtutor.grading.record_rules import require_name
+from kdtutor.grading.records.record_rules import require_name
 
 SECTION = "GradeInSandbox"  # of nbgrader_config.py: the plug-in that grades
 RECORDS, KEY = "grading/records", "grading/course.key"

@@ -16,14 +16,14 @@ from nbgrader.utils import compute_checksum
 
 from kdtutor.authoring.layout import Course
 from kdtutor.grading.assignment import Assignment
-from kdtutor.grading.canonical_json import canonical
-from kdtutor.grading.cell_roles import grade_id, is_check, is_solution, marks
 from kdtutor.grading.grade import Grader
-from kdtutor.grading.intake import Submission
-from kdtutor.grading.record import Record
+from kdtutor.grading.handed_in.cell_roles import grade_id, is_check, is_solution, marks
+from kdtutor.grading.handed_in.intake import Submission
+from kdtutor.grading.handed_in.submission import Unreadable, rebuild
+from kdtutor.grading.handed_in.submitted_cells import read_cells
+from kdtutor.grading.records.canonical_json import canonical
+from kdtutor.grading.records.record import Record
 from kdtutor.grading.sandbox import Tier, best
-from kdtutor.grading.submission import Unreadable, rebuild
-from kdtutor.grading.submitted_cells import read_cells
 
 KEY = bytes(32)  # everybody's: it signs nothing that counts
 YOU = "you"

@@ -4,11 +4,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kdtutor.grading.inert_text import inert
-from kdtutor.grading.next_steps import many_points, nothing_could_be_read
-from kdtutor.grading.page import number
+from kdtutor.grading.pages.inert_text import inert
+from kdtutor.grading.pages.next_steps import many_points, nothing_could_be_read
+from kdtutor.grading.pages.page import number
+from kdtutor.grading.pages.verdict_words import SIGNS, in_words
 from kdtutor.grading.practice import Practice
-from kdtutor.grading.verdict_words import SIGNS, in_words
 
 COLOURS = {"passed": "green", "failed": "yellow", "error": "red", "timeout": "magenta", "not-graded": "blue"}
 

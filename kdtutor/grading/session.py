@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from kdtutor.grading.channel import SocketChannel
-from kdtutor.grading.faults import InsideDied, InsideFault, TimeoutInside
-from kdtutor.grading.proxy import Inside
+from kdtutor.grading.crossing.channel import SocketChannel
+from kdtutor.grading.crossing.faults import InsideDied, InsideFault, TimeoutInside
+from kdtutor.grading.crossing.proxy import Inside
 from kdtutor.grading.sandbox import Process
 
 WAIT_SECONDS = 60.0  # of wall time for one cell or one call: for code that waits and does not compute

@@ -3,12 +3,12 @@
 import pytest
 from playwright.sync_api import Page
 
-from kdtutor.grading.by_person import ByPerson
-from kdtutor.grading.feedback import feedback
-from kdtutor.grading.page import write_page
-from kdtutor.grading.record import Check
-from kdtutor.grading.report import report
-from kdtutor.grading.unit_words import UnitWords
+from kdtutor.grading.gradebook.by_person import ByPerson
+from kdtutor.grading.pages.feedback import feedback
+from kdtutor.grading.pages.page import write_page
+from kdtutor.grading.pages.report import report
+from kdtutor.grading.pages.unit_words import UnitWords
+from kdtutor.grading.records.record import Check
 from tests.browser.conftest import ARTIFACTS
 from tests.grading.pages import HOSTILE, UNIT, record
 

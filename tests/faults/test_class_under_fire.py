@@ -19,7 +19,7 @@ import pytest
 from kdtutor.authoring.layout import Course
 from kdtutor.grading.demo import SAMPLES
 from kdtutor.grading.places import key_file, records_folder
-from kdtutor.grading.record import read_record
+from kdtutor.grading.records.record import read_record
 from kdtutor.grading.sandbox.inside.census import children, descendants
 from tests.grading.class_of_fakes import ROOT, UNIT, hand_in, small_course
 

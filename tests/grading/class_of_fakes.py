@@ -11,13 +11,13 @@ from pathlib import Path
 
 from kdtutor.authoring.layout import Course
 from kdtutor.grading.assignment import Assignment
-from kdtutor.grading.intake import Submission
-from kdtutor.grading.record import Check, Record, fingerprint, secret_for, sign
+from kdtutor.grading.handed_in.intake import Submission
+from kdtutor.grading.records.record import Check, Record, fingerprint, secret_for, sign
 from kdtutor.grading.sandbox import best
 from kdtutor.grading.versions import versions
 
 UNIT = "01_soft_targets"
-PRELOAD = ("tests.grading.class_of_fakes", "kdtutor.grading.worker")
+PRELOAD = ("tests.grading.class_of_fakes", "kdtutor.grading.classroom.worker")
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kdtutor.authoring import Course
 from kdtutor.grading import places
-from kdtutor.grading.record import Record, course_key, record_path, sign, write_record
+from kdtutor.grading.records.record import Record, course_key, record_path, sign, write_record
 from tests.grading.pages import UNIT
 
 ROOT = Path(__file__).resolve().parents[2]

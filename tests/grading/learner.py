@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from kdtutor.grading.channel import SocketChannel
-from kdtutor.grading.codec import CAPS, Caps
-from kdtutor.grading.proxy import Inside
+from kdtutor.grading.crossing.channel import SocketChannel
+from kdtutor.grading.crossing.codec import CAPS, Caps
+from kdtutor.grading.crossing.proxy import Inside
 
 _WARM_PARENT = """
 import json, linecache, os, socket, sys
 import torch
-from kdtutor.grading.agent import serve
-from kdtutor.grading.channel import SocketChannel
-from kdtutor.grading.codec import Caps
+from kdtutor.grading.crossing.agent import serve
+from kdtutor.grading.crossing.channel import SocketChannel
+from kdtutor.grading.crossing.codec import Caps
 
 torch.set_num_threads(1)
 requests = socket.socket(fileno=int(sys.argv[1]))

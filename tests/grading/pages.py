@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-from kdtutor.grading.course_key import KEY_BYTES
-from kdtutor.grading.record import Check, Record, sign
+from kdtutor.grading.records.course_key import KEY_BYTES
+from kdtutor.grading.records.record import Check, Record, sign
 
 KEY = bytes(range(KEY_BYTES))
 UNIT = "01_soft_targets"

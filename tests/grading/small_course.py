@@ -14,9 +14,9 @@ import nbformat
 from kdtutor.authoring import Course, build_learner_notebooks, read_unit
 from kdtutor.authoring.notebook import to_bytes, to_notebook
 from kdtutor.grading.assignment import load_assignment
-from kdtutor.grading.gradebook import enter_unit
-from kdtutor.grading.intake import Submission
-from kdtutor.grading.record import Check, Record, fingerprint, sign
+from kdtutor.grading.gradebook.enter import enter_unit
+from kdtutor.grading.handed_in.intake import Submission
+from kdtutor.grading.records.record import Check, Record, fingerprint, sign
 from tests.authoring.conftest import TEXT, UNIT, lay_out
 
 SECOND_EXERCISE = '''

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from kdtutor.grading.channel import ChannelClosed, ChannelTimeout, FrameTooLong, SocketChannel
+from kdtutor.grading.crossing.channel import ChannelClosed, ChannelTimeout, FrameTooLong, SocketChannel
 
 
 @pytest.fixture

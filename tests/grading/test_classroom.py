@@ -10,13 +10,15 @@ from functools import partial
 
 import pytest
 
-from kdtutor.grading import classroom, unchanged
-from kdtutor.grading.breakdown import BROKE_DOWN, TOOK_TOO_LONG
-from kdtutor.grading.canonical_json import canonical
-from kdtutor.grading.course_key import course_key
-from kdtutor.grading.one_at_a_time import one_at_a_time
+from kdtutor.grading.classroom import grade_class as classroom
+from kdtutor.grading.classroom import unchanged
+from kdtutor.grading.classroom.breakdown import BROKE_DOWN, TOOK_TOO_LONG
+from kdtutor.grading.classroom.one_at_a_time import one_at_a_time
+from kdtutor.grading.classroom.workers import Workers
 from kdtutor.grading.places import key_file, records_folder
-from kdtutor.grading.record import (
+from kdtutor.grading.records.canonical_json import canonical
+from kdtutor.grading.records.course_key import course_key
+from kdtutor.grading.records.record import (
     Check,
     Record,
     fingerprint,
@@ -28,7 +30,6 @@ from kdtutor.grading.record import (
     write_record,
 )
 from kdtutor.grading.sandbox import NoSandboxError
-from kdtutor.grading.workers import Workers
 from tests.grading.class_of_fakes import PRELOAD, UNIT, fakes, hand_in, noted, plan, small_course
 
 LEARNERS = [f"learner-{n}" for n in range(6)]

@@ -10,9 +10,9 @@ from functools import partial
 
 import pytest
 
-from kdtutor.grading import classroom
-from kdtutor.grading.breakdown import BROKE_DOWN
-from kdtutor.grading.workers import Workers
+from kdtutor.grading.classroom import grade_class as classroom
+from kdtutor.grading.classroom.breakdown import BROKE_DOWN
+from kdtutor.grading.classroom.workers import Workers
 from tests.grading.class_of_fakes import PRELOAD, ROOT, UNIT, fakes, hand_in, noted, plan, small_course
 
 pytest.importorskip("distributed")

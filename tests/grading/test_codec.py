@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdtutor.grading import plain
-from kdtutor.grading.codec import Caps, CodecError, Failure, Ref, TooLarge, decode, encode
+from kdtutor.grading.crossing import plain
+from kdtutor.grading.crossing.codec import Caps, CodecError, Failure, Ref, TooLarge, decode, encode
 
 SCALARS = (
     st.none() | st.booleans() | st.integers(-(2**2000), 2**2000) | st.floats() | st.complex_numbers()

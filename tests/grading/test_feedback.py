@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdtutor.grading.by_person import ByPerson, Mark
-from kdtutor.grading.feedback import feedback
-from kdtutor.grading.inert_text import inert
-from kdtutor.grading.page import element, markup, page
-from kdtutor.grading.page_style import STYLE
-from kdtutor.grading.record import Check
-from kdtutor.grading.unit_words import UnitWords
-from kdtutor.grading.verdict_words import WORDS
+from kdtutor.grading.gradebook.by_person import ByPerson, Mark
+from kdtutor.grading.pages.feedback import feedback
+from kdtutor.grading.pages.inert_text import inert
+from kdtutor.grading.pages.page import element, markup, page
+from kdtutor.grading.pages.page_style import STYLE
+from kdtutor.grading.pages.unit_words import UnitWords
+from kdtutor.grading.pages.verdict_words import WORDS
+from kdtutor.grading.records.record import Check
 from tests.grading.pages import HOSTILE, UNSEEN, assert_inert, read, record
 
 WORDS_OF_UNIT = UnitWords("Soft targets", {"check_kd_loss": "kd_loss"}, ("why_soft",), "02_distillation")

@@ -11,9 +11,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from kdtutor.authoring.regions import find_regions, hidden_lines
 from kdtutor.grading import places
-from kdtutor.grading.by_person import by_person, opened
-from kdtutor.grading.feedback_pages import words_of, write_feedback
-from kdtutor.grading.record import Check, record_path
+from kdtutor.grading.gradebook.by_person import by_person, opened
+from kdtutor.grading.pages.feedback_pages import words_of, write_feedback
+from kdtutor.grading.records.record import Check, record_path
 from tests.grading.course_folder import course_in, keep
 from tests.grading.pages import EACH_KIND, UNIT, assert_inert, record
 

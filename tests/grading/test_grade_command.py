@@ -10,11 +10,13 @@ import pytest
 from rich.console import Console
 
 from kdtutor import cli
-from kdtutor.grading import classroom, gradebook, terminal
-from kdtutor.grading.class_table import class_table
+from kdtutor.grading.classroom import grade_class as classroom
+from kdtutor.grading.classroom import terminal
+from kdtutor.grading.classroom.class_table import class_table
+from kdtutor.grading.classroom.workers import Workers
+from kdtutor.grading.gradebook import enter as gradebook
 from kdtutor.grading.places import autograded, records_folder, submitted
-from kdtutor.grading.record import Check, Record
-from kdtutor.grading.workers import Workers
+from kdtutor.grading.records.record import Check, Record
 from tests.grading.class_of_fakes import PRELOAD, ROOT, UNIT, fakes, hand_in, noted, plan, small_course
 
 LEARNERS = ["ada", "grace", "[red]hopper"]
@@ -205,7 +207,7 @@ import sys
 from pathlib import Path
 from rich.console import Console
 from kdtutor.authoring.layout import Course
-from kdtutor.grading import terminal
+from kdtutor.grading.classroom import terminal
 terminal.grade(Course.of(Path({str(course.root)!r})), {UNIT!r}, Console())
 print(sorted({{"torch", "nbformat", "nbgrader", "sqlalchemy", "distributed"}} & set(sys.modules)))
 """

@@ -21,10 +21,10 @@ from sqlalchemy.exc import SAWarning
 
 from kdtutor.authoring.notebook import to_bytes
 from kdtutor.grading import places
-from kdtutor.grading.gradebook import GradebookError, enter
-from kdtutor.grading.intake import Submission
-from kdtutor.grading.marked import harmless, is_entered
-from kdtutor.grading.record import course_key, sign
+from kdtutor.grading.gradebook.enter import GradebookError, enter
+from kdtutor.grading.gradebook.marked import harmless, is_entered
+from kdtutor.grading.handed_in.intake import Submission
+from kdtutor.grading.records.record import course_key, sign
 from tests.grading.small_course import (
     HIDDEN,
     KEY,
@@ -237,7 +237,7 @@ from pathlib import Path
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 from kdtutor.authoring import Course
-from kdtutor.grading import gradebook
+from kdtutor.grading.gradebook import enter as gradebook
 from tests.grading.small_course import KEY, UNIT
 from tests.grading.test_gradebook import a_class
 

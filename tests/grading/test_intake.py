@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdtutor.grading import intake
-from kdtutor.grading.files import A_FOLDER, A_LINK, TOO_LARGE
-from kdtutor.grading.intake import Submission, submissions
-from kdtutor.grading.names import LONGEST, as_name, why_no_name
-from kdtutor.grading.submitted_cells import LARGEST
+from kdtutor.grading.handed_in import intake
+from kdtutor.grading.handed_in.files import A_FOLDER, A_LINK, TOO_LARGE
+from kdtutor.grading.handed_in.intake import Submission, submissions
+from kdtutor.grading.handed_in.submitted_cells import LARGEST
+from kdtutor.grading.records.names import LONGEST, as_name, why_no_name
 
 UNIT = "01_soft_targets"
 MEMBERS = {

@@ -21,13 +21,14 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 
 from kdtutor.authoring.notebook import to_bytes
-from kdtutor.grading import kept_grader, places
+from kdtutor.grading import places
 from kdtutor.grading.assignment import load_assignment
 from kdtutor.grading.grade import Grader
-from kdtutor.grading.gradebook import enter
-from kdtutor.grading.intake import submissions
-from kdtutor.grading.marked import marked_with
-from kdtutor.grading.record import course_key, read_record, record_path, verify
+from kdtutor.grading.gradebook import kept_grader
+from kdtutor.grading.gradebook.enter import enter
+from kdtutor.grading.gradebook.marked import marked_with
+from kdtutor.grading.handed_in.intake import submissions
+from kdtutor.grading.records.record import course_key, read_record, record_path, verify
 from kdtutor.grading.sandbox import NoSandboxError, best, probe
 from tests.grading.small_course import HIDDEN, RIGHT, UNIT, WRITTEN, book, by_hand, hand_in, notebook, small_course
 
@@ -392,4 +393,4 @@ def test_the_project_s_own_configuration_names_what_there_is():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert all(callable(import_item(name)) for name in named)
-    assert "kdtutor.grading.nbgrader_plugin.GradeInSandbox" in named
+    assert "kdtutor.grading.gradebook.nbgrader_plugin.GradeInSandbox" in named

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from kdtutor.cli import app
 from kdtutor.grading import places, practice_table
+from kdtutor.grading.handed_in.submission import Unreadable
 from kdtutor.grading.practice import KEY, Practice, as_handed_out, practise, visible
-from kdtutor.grading.record import Check, verify
-from kdtutor.grading.submission import Unreadable
+from kdtutor.grading.records.record import Check, verify
 from tests.grading.course_folder import course_in
 from tests.grading.pages import HOSTILE, UNIT, UNSEEN, record
 

@@ -6,7 +6,7 @@ import torch
 from kdtutor.checks import CheckFailed, check, examine
 from kdtutor.checks.registry import exercises_by_unit
 from kdtutor.checks.untouched import untouched as untouched_outside
-from kdtutor.grading.agent import untouched as untouched_inside
+from kdtutor.grading.crossing.agent import untouched as untouched_inside
 
 UNITS = ("00_start_here", "01_soft_targets")
 EXERCISES = [(name, exercise) for unit in UNITS for name, exercise in exercises_by_unit()[unit].items()]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kdtutor.grading.proxy import CannotCross
+from kdtutor.grading.crossing.proxy import CannotCross
 
 FUNCTIONS = """
 import torch

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from kdtutor.checks import examine
-from kdtutor.grading.codec import Caps
-from kdtutor.grading.proxy import InsideDied, InsideFault, LearnerError, ProtocolError, StandIn, TimeoutInside
+from kdtutor.grading.crossing.codec import Caps
+from kdtutor.grading.crossing.proxy import InsideDied, InsideFault, LearnerError, ProtocolError, StandIn, TimeoutInside
 
 EXERCISES = ("soften", "entropy", "kl_divergence", "kd_loss", "kd_gradient")
 
@@ -142,7 +142,7 @@ PATCHES = {
         builtins.len = lambda x: 0
         """,
     "what the agent says": """
-        import kdtutor.grading.failures, kdtutor.grading.agent as agent
+        import kdtutor.grading.crossing.failures, kdtutor.grading.crossing.agent as agent
         agent.untouched = lambda f: False
         agent.Agent.operate = lambda self, what, *a, **k: {"status": "passed"}
         """,
@@ -158,8 +158,8 @@ def test_patching_torch_builtins_and_the_agent_itself_earns_nothing(learner, pat
 # The agent's own socket, found among the open files, and everything that could be said on it
 FORGE = """
 import os, socket, stat, struct
-from kdtutor.grading import codec
-from kdtutor.grading.codec import Ref, Failure
+from kdtutor.grading.crossing import codec
+from kdtutor.grading.crossing.codec import Ref, Failure
 
 def mine():
     for number in range(3, 100):

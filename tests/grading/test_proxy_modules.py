@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from kdtutor import models
-from kdtutor.grading.proxy import CannotCross
+from kdtutor.grading.crossing.proxy import CannotCross
 
 TRAINING = """
 import torch

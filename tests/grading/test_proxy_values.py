@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from kdtutor.grading.agent import INSIDE
-from kdtutor.grading.codec import Caps
-from kdtutor.grading.proxy import CannotCross, LearnerError, StandIn, TimeoutInside, came_from_inside
+from kdtutor.grading.crossing.agent import INSIDE
+from kdtutor.grading.crossing.codec import Caps
+from kdtutor.grading.crossing.proxy import CannotCross, LearnerError, StandIn, TimeoutInside, came_from_inside
 
 
 def test_values_of_every_plain_kind_go_in_and_come_out(learner):
@@ -327,6 +327,10 @@ def test_no_answer_in_time_ends_the_conversation(learner):
 
 
 def test_the_inside_imports_nothing_of_kdtutor_but_what_it_talks_with():
-    code = "import sys, kdtutor.grading.agent; print(*sorted(m for m in sys.modules if m.startswith('kdtutor')))"
+    code = """
+import sys, kdtutor.grading.crossing.agent
+print(*sorted(m for m in sys.modules if m.startswith('kdtutor')))
+"""
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert loaded == sorted(["kdtutor", "kdtutor.grading", *(f"kdtutor.grading.{name}" for name in INSIDE)])
+    inside = (f"kdtutor.grading.crossing.{name}" for name in INSIDE)
+    assert loaded == sorted(["kdtutor", "kdtutor.grading", "kdtutor.grading.crossing", *inside])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kdtutor.grading.record import (
+from kdtutor.grading.records.record import (
     TIERS,
     VERDICTS,
     Check,

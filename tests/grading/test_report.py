@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdtutor.grading import places
-from kdtutor.grading.inert_text import inert
-from kdtutor.grading.item_statistics import FEWEST, discrimination, items
-from kdtutor.grading.misconceptions import misconceptions
-from kdtutor.grading.record import Check, record_path
-from kdtutor.grading.report import report
-from kdtutor.grading.report_page import write_report
+from kdtutor.grading.pages.inert_text import inert
+from kdtutor.grading.pages.item_statistics import FEWEST, discrimination, items
+from kdtutor.grading.pages.misconceptions import misconceptions
+from kdtutor.grading.pages.report import report
+from kdtutor.grading.pages.report_page import write_report
+from kdtutor.grading.records.record import Check, record_path
 from tests.grading.course_folder import course_in, keep
 from tests.grading.pages import HOSTILE, KEY, UNIT, assert_inert, record
 

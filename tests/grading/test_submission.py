@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
-from kdtutor.grading.submission import MOST_ADDED, Rebuilt, Unreadable, rebuild
-from kdtutor.grading.submitted_cells import LARGEST, read_cells
+from kdtutor.grading.handed_in.submission import MOST_ADDED, Rebuilt, Unreadable, rebuild
+from kdtutor.grading.handed_in.submitted_cells import LARGEST, read_cells
 
 COURSE = Path(__file__).resolve().parents[2] / "course"
 

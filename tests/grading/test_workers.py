@@ -12,9 +12,9 @@ import nbformat
 import pytest
 
 from kdtutor.grading.assignment import Assignment
-from kdtutor.grading.breakdown import Breakdown
-from kdtutor.grading.intake import Submission
-from kdtutor.grading.workers import Workers
+from kdtutor.grading.classroom.breakdown import Breakdown
+from kdtutor.grading.classroom.workers import Workers
+from kdtutor.grading.handed_in.intake import Submission
 from tests.grading.class_of_fakes import PRELOAD, FakeGrader, noted, plan
 
 KEY = bytes(32)

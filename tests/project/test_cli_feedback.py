@@ -9,7 +9,7 @@ import pytest
 
 from kdtutor import cli
 from kdtutor.grading import places
-from kdtutor.grading.record import Check, record_path
+from kdtutor.grading.records.record import Check, record_path
 from tests.grading.course_folder import course_in, keep
 from tests.grading.pages import UNIT, record
 

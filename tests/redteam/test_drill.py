@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdtutor.grading.drill import drill
+from kdtutor.grading.proof.drill import drill
 from tests.redteam.attack import CONFINING, tier_named
 
 

@@ -51,7 +51,7 @@ def test_no_way_round_through_proc(warm: Warm, canary: Outside, route: str) -> N
 def test_the_reference_cannot_be_imported(warm: Warm) -> None:
     program = """
         import importlib
-        names = ["kdtutor.distill", "kdtutor.checks", "kdtutor.data", "kdtutor.grading.record", "kdtutor.cli"]
+        names = ["kdtutor.distill", "kdtutor.checks", "kdtutor.data", "kdtutor.grading.records.record", "kdtutor.cli"]
         say([tried(lambda: importlib.import_module(name).__name__) for name in names])
     """
     said = attack(warm, program).said

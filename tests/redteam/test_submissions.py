@@ -8,8 +8,8 @@ import pytest
 from kdtutor.grading import session
 from kdtutor.grading.assignment import load_assignment
 from kdtutor.grading.grade import Grader
-from kdtutor.grading.intake import Submission
-from kdtutor.grading.record import Record, verify
+from kdtutor.grading.handed_in.intake import Submission
+from kdtutor.grading.records.record import Record, verify
 from kdtutor.grading.sandbox import Limits
 from kdtutor.grading.sandbox.limits import MIB
 from tests.redteam import submissions

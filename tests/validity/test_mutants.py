@@ -2,7 +2,7 @@
 
 import ast
 
-from kdtutor.grading.mutants import mutants
+from kdtutor.grading.proof.mutants import mutants
 
 SOURCE = '''
 def loss(z, t, T):

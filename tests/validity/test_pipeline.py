@@ -9,7 +9,7 @@ import pytest
 
 from kdtutor.authoring.layout import Course
 from kdtutor.grading.assignment import graded_units
-from kdtutor.grading.proof import prove
+from kdtutor.grading.proof.pipeline import prove
 
 COURSE = Course.of(Path(__file__))
 

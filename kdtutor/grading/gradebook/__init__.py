@@ -1,0 +1,1 @@
+"""nbgrader's gradebook, its one writer, and what plugs into nbgrader."""

@@ -1,0 +1,1 @@
+"""What came back from learners: found, read, and rebuilt on the notebook that was handed out."""
