@@ -113,9 +113,17 @@ def execute(
     executed.metadata["language_info"] = dict(LANGUAGE_INFO)
     executed.metadata.pop("widgets", None)
     for cell in executed.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not only_a_widget(output)]
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET_VIEW, None)
     return executed
+
+
+def only_a_widget(output: NotebookNode) -> bool:
+    """Whether an output is a widget and its bare text: a progress bar that says how slow this machine was."""
+    forms = set(output.get("data", {}))
+    return WIDGET_VIEW in forms and forms <= {WIDGET_VIEW, "text/plain"}
 
 
 def innermost_place(traceback: str, notebook: NotebookNode) -> tuple[int, int] | None:

@@ -258,3 +258,9 @@ def test_a_copy_of_the_configuration_is_the_only_thing_a_course_needs(tmp_path):
     built = build_all(tmp_path)
     assert built[0].learner_notebook.is_file()
     assert (tmp_path / "grading" / "gradebook.db").is_file()
+
+
+def test_a_progress_bar_leaves_nothing_in_the_notebook(tmp_path):
+    bar = "from tqdm.notebook import tqdm\nfor _ in tqdm(range(2), 'slow'):\n    pass\nprint('done')"
+    ran = execute(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(bar)]), tmp_path)
+    assert [output.get("text") for output in ran.cells[0].outputs] == ["done\n"]

@@ -41,5 +41,6 @@ def test_a_check_answers_within_two_seconds_even_when_it_has_to_search_all_mista
         "another answer" if exercise.wants_a_value else (lambda *arguments: exercise.reference(*arguments) * 1.37)
     )
     began = time.perf_counter()
-    assert examine(name, solution).status == "failed"
+    # an answer that cannot be multiplied (a dictionary, a model) makes the solution raise: searched all the same
+    assert examine(name, solution).status in {"failed", "error"}
     assert time.perf_counter() - began < 2
