@@ -287,7 +287,8 @@ def grade_demo() -> None:
 @app.command()
 def bench(
     only: Annotated[
-        list[str] | None, typer.Argument(help="sections, such as losses, or whole names; none: all")
+        list[str] | None,
+        typer.Argument(help="sections, such as losses, or whole names; none: all; grading: classes a minute"),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     quick: Annotated[bool, typer.Option("--quick", help="a rehearsal in seconds: small sizes, no verdicts")] = False,
@@ -295,6 +296,9 @@ def bench(
     picture: Annotated[Path | None, typer.Option(help="write the picture of the ratios as PNG or SVG")] = None,
 ) -> None:
     """Measure how fast the library is, side by side with its rivals in one run, and against this machine's limits."""
+    if only == ["grading"]:
+        _bench_grading(quick, save)
+        return
     from kdtutor import bench as benchmark
 
     with console.status("measuring") as status:
@@ -308,6 +312,17 @@ def bench(
         benchmark.save(rows, save)
     if picture is not None:
         benchmark.picture(rows).savefig(picture)
+
+
+def _bench_grading(quick: bool, save: Path | None) -> None:
+    from kdtutor.grading.proof.throughput import measure_throughput
+
+    with console.status("grading a class both ways (minutes: the stock way is one notebook at a time)"):
+        found = measure_throughput(_course(), **({"repeats": 1, "learners": 6, "large": 12} if quick else {}))
+    for line in found.lines(judged=not quick):
+        console.print(line, highlight=False)
+    if save is not None:
+        save.write_text(found.to_json() + "\n", encoding="utf-8")
 
 
 def _course() -> "Course":
