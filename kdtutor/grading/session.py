@@ -47,7 +47,7 @@ class ProcessesUsedUpError(Exception):
 class Session:
     """Runs cells in order. When the process ends, a new one is started, and what went well is run there again.
 
-    start: forks a confined process that serves `notebook_inside`. seed: of the process and of each call. most: how
+    start: forks a confined process that serves `notebook_inside`. seed: of the process. most: how
     many processes it may take.
     """
 
@@ -152,7 +152,7 @@ class Session:
     def _open(self) -> None:
         self._process = self.start()
         self.started += 1
-        self._inside = Inside(SocketChannel(self._process.channel), timeout=WAIT_SECONDS, seed=self.seed)
+        self._inside = Inside(SocketChannel(self._process.channel), timeout=WAIT_SECONDS)
         self._watch = _Watch(self._process)
 
     def _replay(self) -> None:

@@ -376,6 +376,8 @@ for bits in (8, 3):
         assert abs(s - wanted) < 1e-4 * wanted, "a channel has a wrong scale"
         off = float((s * row_codes.float() - row).abs().max())
         assert off <= 0.501 * s, "a code is not the nearest one"
+weight[2] = 0
+assert float(per_channel(weight, 4)[1][2]) == 1, "a channel that is nothing but 0 gets the scale 1"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -512,6 +514,11 @@ low, high = (float(end) for end in calibrate(x, "error", 3))
 ends = float(x.min()), float(x.max())
 least = min(squared_error(x, g / 100 * ends[0], g / 100 * ends[1], 3) for g in range(1, 101))
 assert squared_error(x, low, high, 3) <= 1.001 * least, "another share of the range has a smaller error"
+low, high = (float(end) for end in calibrate(-1 - x.abs(), "minmax", 8))
+assert high == 0 and low < -1, "the range of negative values contains 0"
+even = torch.linspace(-1, 1, 512)
+low, high = (float(end) for end in calibrate(even, "error", 8))
+assert (round(low, 4), round(high, 4)) == (-1, 1), "evenly spread values need the whole of their range"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -895,6 +902,10 @@ by_hand = sum(abs(value) for value in x.flatten().tolist()) / 120
 assert abs(float(scale) - by_hand) < 1e-4, "the step is not the mean absolute value"
 for value, code in zip(x.flatten().tolist(), codes.flatten().tolist()):
     assert abs(code - min(max(value / by_hand, -3), 3)) <= 0.501, "a code is not the nearest one"
+outlier = x.flatten().clone()
+outlier[0] = 100 * outlier.abs().sum()
+assert int(mean_quantize(outlier, 6)[0].max()) == 31, "the largest code of 6 bits is 31"
+assert float(mean_quantize(0 * x, 4)[1]) == 1, "nothing but zeros gets the scale 1"
 ### END HIDDEN TESTS
 
 # %% exercise="power_of_two" difficulty=3 minutes=8
