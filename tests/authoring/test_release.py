@@ -92,7 +92,6 @@ def slow_experiment(course):
 def test_the_time_for_a_cell_is_half_a_minute_and_then_it_is_interrupted(course):
     execute = course.config.Execute
     assert (execute.timeout, execute.interrupt_on_timeout) == (30, True)
-    assert course.config.OverwriteCells.add_missing_cells is True
 
 
 def test_nbgrader_s_own_command_makes_the_same_files(built):

@@ -178,7 +178,7 @@ def test_one_thread_may_kill_what_another_waits_for(warm: Warm) -> None:
 
 def test_files_of_kdtutor_that_are_exposed_can_be_imported(tier: Tier) -> None:
     program = "import kdtutor.grading.crossing.channel as channel\nprint(channel.FRAME_LIMIT)"
-    with Warm(tier, exposed=["grading/channel.py"], preload=()) as warm:
+    with Warm(tier, exposed=["grading/crossing/channel.py"], preload=()) as warm:
         assert int(said(warm, program)) > 0
 
 
