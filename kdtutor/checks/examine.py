@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from kdtutor.checks.difference import Difference, difference
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Verdict
@@ -211,6 +212,8 @@ def _parameter(exercise: Exercise, position: int) -> str:
 
 
 def _size(argument: Any) -> str:
+    if isinstance(argument, (list, tuple)):
+        return f"of {len(argument)} entries"
     return f"of shape {tuple(argument.shape)}" if isinstance(argument, Tensor) else _short(argument)
 
 
@@ -221,4 +224,10 @@ def _short(value: Any) -> str:
         with torch.no_grad():
             rounded = (value.detach().double() * 1e4).round() / 1e4 if value.is_floating_point() else value
         return str(rounded.tolist())[:120]
-    return repr(value)[:120]
+    if isinstance(value, (nn.Module, Optimizer)):
+        return f"a {type(value).__name__}"
+    if callable(value):
+        return str(getattr(value, "__name__", type(value).__name__)).strip("_")
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_short(entry) for entry in value)}]"[:120]
+    return " ".join(repr(value).split())[:120]

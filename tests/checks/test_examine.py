@@ -146,3 +146,19 @@ def test_the_same_solution_gets_the_same_verdict_every_time():
 def test_an_unknown_exercise_is_refused_with_the_names_there_are():
     with pytest.raises(ValueError, match=r"no exercise 'softn'.*soften"):
         examine("softn", lambda: None)
+
+
+def _answers(model, optimizer, loss, batches):
+    return torch.zeros(2)
+
+
+def test_models_optimisers_functions_and_batches_among_the_arguments_are_named_on_one_line():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+    arguments = (model, torch.optim.SGD(model.parameters(), 0.1), torch.nn.functional.cross_entropy)
+    exercise = Exercise(
+        reference=_answers, hints=("a", "b", "c"), inputs=lambda g: [(*arguments, [(torch.eye(2), torch.zeros(1))])]
+    )
+    message = judge("answers", exercise, lambda *arguments: torch.ones(2)).message
+    assert (
+        message == "Off by up to 1 for model a Sequential, optimizer a SGD, loss cross_entropy, batches of 1 entries."
+    )
