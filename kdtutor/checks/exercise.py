@@ -31,12 +31,14 @@ class Mistake:
 
     name: two to six words. solution: takes the exercise's arguments and goes wrong in exactly this way (for an
     exercise whose answer is a value: the wrong value). message: what went wrong and a question or place that helps,
-    never the solution.
+    never the solution. only_at_home: it shows in memory that solution and check share, as they do in the learner's
+    notebook; while grading the solution is in a process of its own, and what it returns is a copy.
     """
 
     name: str
     solution: Any
     message: str
+    only_at_home: bool = False
 
 
 def call(solution: Solution, *arguments: Any) -> Any:

@@ -26,7 +26,7 @@ class Comparison:
     def __str__(self) -> str:
         return (
             f"{self.verdict}: the mean difference over {self.n} paired seeds is {self.difference:+.4g}, "
-            f"{self.confidence:.0%} interval {self.low:+.4g} to {self.high:+.4g}, "
+            f"{100 * self.confidence:g}% interval {self.low:+.4g} to {self.high:+.4g}, "
             f"and a gain is worth having from {self.smallest_gain:.4g}"
         )
 

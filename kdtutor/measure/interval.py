@@ -20,7 +20,7 @@ class Interval:
     confidence: float = 0.95
 
     def __str__(self) -> str:
-        return f"{self.mean:.4g} ({self.confidence:.0%} interval {self.low:.4g} to {self.high:.4g}, n = {self.n})"
+        return f"{self.mean:.4g} ({100 * self.confidence:g}% interval {self.low:.4g} to {self.high:.4g}, n = {self.n})"
 
 
 def accuracy_interval(correct: int, total: int, confidence: float = 0.95) -> Interval:

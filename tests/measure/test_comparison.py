@@ -94,6 +94,7 @@ def test_the_result_reads_as_one_sentence():
         "gain: the mean difference over 5 paired seeds is +0.02, 95% interval +0.01804 to +0.02196, "
         "and a gain is worth having from 0.005"
     )
+    assert ", 99.6% interval" in str(paired_comparison([1.0, 2.0], [0.0, 0.5], smallest_gain=0.1, confidence=0.996))
 
 
 @pytest.mark.parametrize(

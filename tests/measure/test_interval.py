@@ -70,6 +70,7 @@ def test_tensors_lists_and_numbers_of_other_types_are_the_same_runs():
 
 def test_an_interval_reads_as_a_line():
     assert str(accuracy_interval(850, 1000)) == "0.85 (95% interval 0.8265 to 0.8708, n = 1000)"
+    assert "(99.6% interval" in str(accuracy_interval(850, 1000, confidence=0.996))
 
 
 @pytest.mark.parametrize(

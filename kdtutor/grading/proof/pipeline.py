@@ -29,7 +29,10 @@ KEY = bytes(32)
 _CATALOGUE = """
 from kdtutor.checks.registry import find as find_exercise
 catalogue = {{
-    name: {{"mistakes": [m.name for m in find_exercise(name).mistakes], "styles": list(find_exercise(name).styles)}}
+    name: {{
+        "mistakes": {{m.name: k for k, m in enumerate(find_exercise(name).mistakes) if not m.only_at_home}},
+        "styles": list(find_exercise(name).styles),
+    }}
     for name in {names!r}
 }}
 """
@@ -86,7 +89,7 @@ def _proof(
     session: Session,
     check: str,
     source: str,
-    known: Mapping[str, list[str]],
+    known: Mapping[str, Any],
     changed: Mapping[str, str],
     allowed: Mapping[str, str],
 ) -> Proof:
@@ -96,7 +99,7 @@ def _proof(
     def judged(candidates: Iterable[str]) -> list[Finding]:
         return [_judged(grader, session, check, candidate) for candidate in candidates]
 
-    found = judged(_taken(exercise, f"mistakes[{k}].solution") for k in range(len(known["mistakes"])))
+    found = judged(_taken(exercise, f"mistakes[{k}].solution") for k in known["mistakes"].values())
     named = 0
     for name, finding in zip(known["mistakes"], found, strict=True):
         if (finding.verdict, finding.mistake) == ("failed", name):
