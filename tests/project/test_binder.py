@@ -13,9 +13,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OTHER_NAMES = {"pytorch-cpu": "torch", "matplotlib-base": "matplotlib"}
 NOT_A_PIN = {"python", "pip"}
-# Learners on Binder neither test nor load torchvision's data sets, and 2 GB is tight.
+# Learners on Binder neither test, nor grade on a cluster, nor load torchvision's data sets, and 2 GB is tight.
 LEFT_OUT = {
     "torchvision",
+    "distributed",
+    "dask",
     "pytest",
     "pytest-timeout",
     "pytest-xdist",
