@@ -62,7 +62,8 @@ def fit_side_by_side(
     """Train all networks in place on cross-entropy, network s on the samples in an order of its own from seeds[s].
 
     Adaptive optimisers and SGD work on each number alone, so each learns as it would by itself. The history's losses
-    are sums over the networks. device: where everything that `seen` uses has to lie as well. Raises ValueError for as many seeds or labels as do not fit.
+    are sums over the networks. device: where everything that `seen` uses has to lie as well.
+    Raises ValueError for as many seeds or labels as do not fit.
     """
     count = len(networks.weights[0])
     if len(seeds) != count:
