@@ -81,15 +81,13 @@ def require_labels(labels: Tensor, logits: Tensor) -> None:
             f"labels has shape {tuple(labels.shape)}, student_logits {tuple(logits.shape)}: "
             "labels need (N,), one index a row"
         )
-    if (
-        values_are_readable(labels)
-        and labels.numel()
-        and not 0 <= int(labels.min()) <= int(labels.max()) < logits.shape[1]
-    ):
-        raise ValueError(
-            f"labels range from {int(labels.min())} to {int(labels.max())}: with {logits.shape[1]} "
-            f"classes they need 0 to {logits.shape[1] - 1}"
-        )
+    if values_are_readable(labels) and labels.numel():
+        lowest, highest = (int(bound) for bound in labels.aminmax())
+        if not 0 <= lowest <= highest < logits.shape[1]:
+            raise ValueError(
+                f"labels range from {lowest} to {highest}: with {logits.shape[1]} classes they need 0 to "
+                f"{logits.shape[1] - 1}"
+            )
 
 
 def require_class_weights(class_weights: Tensor, logits: Tensor) -> None:

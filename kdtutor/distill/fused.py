@@ -4,15 +4,15 @@ Composed of torch's functions, the loss writes some ten arrays of the logits' si
 traffic, not the arithmetic, is its cost. Here a block of rows passes through all steps while it is in the cache, and
 only the gradient leaves it: ∂KL/∂z_s = (p_s - p_t) / T.
 
-Blocks serve plain CPU tensors, also those of several students under torch.func.vmap. All others take the composed way,
-and so do logits with a class that -inf rules out of both, where the blocks give NaN, 0 · (∞ - ∞).
+Blocks serve plain CPU tensors. All others take the composed way, under torch.func.vmap too, where a function with a
+backward pass of its own costs more than the traffic saved; so do logits with a class that -inf rules out of both, for
+which the blocks give NaN, 0 · (∞ - ∞).
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C._functorch import is_batchedtensor
 from torch.autograd import forward_ad
 
 from kdtutor.distill.arguments import values_are_readable
@@ -26,8 +26,6 @@ def softened_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: flo
 
     student_logits, teacher_logits: (N, C).
     """
-    if not torch.compiler.is_compiling() and (is_batchedtensor(student_logits) or is_batchedtensor(teacher_logits)):
-        return _OfManyStudents.apply(student_logits, teacher_logits, temperature)
     if _are_plain(student_logits, teacher_logits):
         per_row = _blockwise(student_logits, teacher_logits, temperature)
         if not bool(per_row.isnan().any()):
@@ -50,29 +48,6 @@ def _blockwise(student_logits: Tensor, teacher_logits: Tensor, temperature: floa
     if torch.is_grad_enabled() and student_logits.requires_grad:
         return _SoftenedKL.apply(student_logits, teacher_logits, temperature)
     return _by_blocks(student_logits, teacher_logits, temperature, with_gradient=False)[0]
-
-
-class _OfManyStudents(torch.autograd.Function):
-    """Under torch.func.vmap: the rows of all students together, as one batch of S · N rows."""
-
-    @staticmethod
-    def forward(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-        return softened_kl(student_logits, teacher_logits, temperature)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        pass
-
-    @staticmethod
-    def vmap(
-        info: Any, in_dims: tuple[int | None, ...], student_logits: Tensor, teacher_logits: Tensor, temperature: float
-    ) -> tuple[Tensor, int]:
-        S = info.batch_size
-        rows = [
-            (z.expand(S, *z.shape) if axis is None else z.movedim(axis, 0)).flatten(0, 1)
-            for z, axis in zip((student_logits, teacher_logits), in_dims, strict=False)
-        ]
-        return softened_kl(rows[0], rows[1], temperature).unflatten(0, (S, -1)), 0
 
 
 class _SoftenedKL(torch.autograd.Function):

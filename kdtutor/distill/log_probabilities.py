@@ -1,13 +1,24 @@
 """The log-probabilities that every loss on logits is made of, right also at their limits (p = 0, log p = -inf)."""
 
 import math
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 Reduction = Literal["batchmean", "sum", "none"]
+Loss = TypeVar("Loss", bound=Callable[..., Tensor])
+
+
+def mean_of_rows(loss: Loss) -> Loss:
+    """Mark a loss whose value is the plain mean of what reduction="none" gives, each row's value its own alone.
+
+    The rows of several students may then be computed as one batch: `kdtutor.training.fit_many` does so.
+    """
+    loss.mean_of_rows = True  # type: ignore[attr-defined]
+    return loss
 
 
 def at_least_float32(x: Tensor) -> Tensor:

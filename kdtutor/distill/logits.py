@@ -24,7 +24,15 @@ from kdtutor.distill.arguments import (
     values_are_readable,
 )
 from kdtutor.distill.fused import softened_kl
-from kdtutor.distill.log_probabilities import Reduction, at_least_float32, kl_terms, log_mixture, log_softened, reduced
+from kdtutor.distill.log_probabilities import (
+    Reduction,
+    at_least_float32,
+    kl_terms,
+    log_mixture,
+    log_softened,
+    mean_of_rows,
+    reduced,
+)
 from kdtutor.distill.normalize import z_score
 
 Direction = Literal["forward", "reverse", "js"]
@@ -70,6 +78,7 @@ def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
     return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum(-1)
 
 
+@mean_of_rows
 def kd_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
@@ -106,26 +115,30 @@ def kd_loss(
     return reduced(per_row, reduction).to(student_logits.dtype)
 
 
+@mean_of_rows
 def distillation_loss(
     student_logits: Tensor,
     teacher_logits: Tensor,
     labels: Tensor,
     temperature: float = 4.0,
     alpha: float = 0.9,
+    *,
+    reduction: Reduction = "batchmean",
 ) -> Tensor:
     """Labels and teacher together: (1 - α) · CE(z_s, y) + α · T² · KL(p_t(T) ‖ p_s(T)), averaged over the batch.
 
     student_logits, teacher_logits: (N, C). labels: (N,) class indices. α in [0, 1] weighs the teacher's term.
-    Returns a scalar in nats, in the student's dtype and on its device. Only the student receives a gradient.
-    Raises as `kd_loss`, and for labels that are not indices or α outside [0, 1].
+    Returns a scalar in nats ("none": (N,)), in the student's dtype and on its device. Only the student receives a
+    gradient. Raises as `kd_loss`, and for labels that are not indices or α outside [0, 1].
     Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", section 2, 2015.
     """
     require_pair(student_logits, teacher_logits)
     require_labels(labels, student_logits)
     require_weight("alpha", alpha, 0.0, 1.0)
-    hard = F.cross_entropy(at_least_float32(student_logits), labels.long())
-    soft = kd_loss(at_least_float32(student_logits), teacher_logits, temperature)
-    return ((1 - alpha) * hard + alpha * soft).to(student_logits.dtype)
+    z_s = at_least_float32(student_logits)
+    hard = F.cross_entropy(z_s, labels.long(), reduction="none")
+    soft = kd_loss(z_s, teacher_logits, temperature, reduction="none")
+    return reduced((1 - alpha) * hard + alpha * soft, reduction).to(student_logits.dtype)
 
 
 def standardize_logits(logits: Tensor) -> Tensor:

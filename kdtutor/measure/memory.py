@@ -1,7 +1,8 @@
 """The most memory a call holds at once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -30,16 +31,27 @@ def _peak_on_cpu(fn: Callable[[], object]) -> int:
     with torch.autograd.profiler.profile(profile_memory=True, use_kineto=False) as profiler:
         kept = fn()
     del kept
-    moves = [
-        (event.start_ns(), event.nbytes())
-        for event in profiler.kineto_results.events()
-        if event.name() == "[memory]" and str(event.device_type()) == "DeviceType.CPU"
-    ]
+    # What is freed counts only where fn itself took it: a block from before may carry the size of an earlier one that
+    # the allocator saw at the same address.
+    taken: dict[int, int] = {}
     held = peak = 0
-    for _, size in sorted(moves, key=lambda move: move[0]):
-        held += size
+    for move in sorted(
+        _moves(profiler.kineto_results.experimental_event_tree()), key=lambda event: event.start_time_ns
+    ):
+        address, size = move.extra_fields.ptr, move.extra_fields.alloc_size
+        if size > 0:
+            taken[address] = size
+        held += size if size > 0 else -taken.pop(address, 0)
         peak = max(peak, held)
     return peak
+
+
+def _moves(events: list[Any]) -> Iterator[Any]:
+    """Every allocation and release on the CPU in the profiler's tree."""
+    for event in events:
+        if event.name == "[memory]" and event.extra_fields.device.type == "cpu":
+            yield event
+        yield from _moves(event.children)
 
 
 def _peak_on_gpu(fn: Callable[[], object], device: torch.device) -> int:

@@ -79,6 +79,7 @@ def fit(
     if compiled:
         objective = torch.compile(objective)
     optimizer = optimizer_for(recipe, model.parameters())
+    trained = optimizer.param_groups[0]["params"]
     steps = recipe.steps(len(inputs))
     with seeded(seed_of_layers(seed), device):
         order, draws = order_of(seed), views_of(seed, device)
@@ -97,7 +98,8 @@ def fit(
                 x, y = batch_of(part, draws)
                 value = objective(x, *y)
                 require_scalar(value)
-                optimizer.zero_grad()
+                for parameter in trained:
+                    parameter.grad = None
                 value.backward()
                 optimizer.param_groups[0]["lr"] = recipe.learning_rate(step, steps)
                 optimizer.step()

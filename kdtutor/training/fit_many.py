@@ -69,6 +69,7 @@ def fit_many(
         batch_of = stacked_views(views) if views else stacked_rows(inputs.to(device), by_student, device)
         objective = stacked_loss(losses, device)
         optimizer = optimizer_for(recipe, stacked.parameters.values())
+        trained = optimizer.param_groups[0]["params"]
         steps, histories = recipe.steps(len(inputs)), [History() for _ in models]
         with seeded(seed_of_layers(seeds[0]), device):
             orders, draws = [order_of(seed) for seed in seeds], [views_of(seed, device) for seed in seeds]
@@ -80,7 +81,8 @@ def fit_many(
                 for step, part in enumerate(index.split(recipe.batch_size, 1), epoch * steps // recipe.epochs):
                     x, y = batch_of(part, draws)
                     value = objective(forward(x), y)
-                    optimizer.zero_grad()
+                    for parameter in trained:
+                        parameter.grad = None
                     value.sum().backward()
                     optimizer.param_groups[0]["lr"] = recipe.learning_rate(step, steps)
                     optimizer.step()

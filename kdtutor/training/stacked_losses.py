@@ -50,6 +50,13 @@ def split(outputs: Any, sizes: list[int]) -> list[Any]:
     return [outputs] * len(sizes)
 
 
+def averages_rows(loss: Loss) -> bool:
+    """Whether the loss is the mean of its rows' own values, and says so: then all students' rows make one batch."""
+    if isinstance(loss, partial):
+        return "reduction" not in loss.keywords and averages_rows(loss.func)
+    return getattr(loss, "mean_of_rows", False)
+
+
 def _alone(loss: Loss, *batch: Any) -> Tensor:
     value = loss(*map_tensors(partial(torch.squeeze, dim=0), batch))
     require_scalar(value)
@@ -58,6 +65,9 @@ def _alone(loss: Loss, *batch: Any) -> Tensor:
 
 def _together(loss: Loss, *batch: Any) -> Tensor:
     """One loss of the students that share it, batched: (S,)."""
+    if averages_rows(loss):
+        rows = loss(*map_tensors(partial(torch.flatten, start_dim=0, end_dim=1), batch), reduction="none")
+        return rows.view(len(batch[-1]), -1).mean(1)
     try:
         values = vmap(loss, randomness="different")(*batch)
     except RuntimeError as reason:

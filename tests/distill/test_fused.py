@@ -70,14 +70,14 @@ def test_the_blocks_are_what_kd_loss_uses_on_the_cpu_and_only_there_where_they_a
     student, teacher = logits(3, 4)
     kd_loss(student, teacher)
     distillation_loss(student, teacher, torch.tensor([0, 1, 2]))
-    torch.func.vmap(kd_loss, in_dims=(0, None))(student.expand(2, 3, 4), teacher)
-    assert used == [3, 3, 6]
+    assert used == [3, 3]
     kd_loss(student, teacher, direction="reverse")
     composed(student, teacher)
     kd_loss(student.float(), teacher)
     torch.compile(kd_loss, backend="eager")(student, teacher)
+    torch.func.vmap(kd_loss, in_dims=(0, None))(student.expand(2, 3, 4), teacher)
     torch.func.vmap(torch.func.grad(lambda z: kd_loss(z, teacher)))(student.expand(2, 3, 4))
-    assert used == [3, 3, 6]
+    assert used == [3, 3]
 
 
 @pytest.mark.parametrize("in_dims", [(0, 0), (0, None), (None, 0), (1, 2)])

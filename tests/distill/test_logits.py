@@ -301,6 +301,27 @@ def test_standardised_distillation_no_longer_sees_how_loud_the_teacher_is():
 
 
 @pytest.mark.parametrize(
+    "loss",
+    [
+        distillation_loss,
+        lambda s, t, y, **k: kd_loss(s, t, **k),
+        lambda s, t, y, **k: kd_loss(s, t, class_weights=torch.arange(5.0), **k),
+    ],
+    ids=["distillation_loss", "kd_loss", "kd_loss, weighted classes"],
+)
+def test_the_losses_marked_as_means_of_rows_are_that_and_a_row_s_value_is_its_own(loss):
+    assert distillation_loss.mean_of_rows
+    assert kd_loss.mean_of_rows
+    student, teacher = logit_pair(6, 5, 1)
+    labels = torch.tensor([0, 1, 2, 3, 4, 0])
+    rows = loss(student, teacher, labels, reduction="none")
+    assert rows.shape == (6,)
+    torch.testing.assert_close(loss(student, teacher, labels), rows.mean())
+    alone = [loss(student[i : i + 1], teacher[i : i + 1], labels[i : i + 1]) for i in range(6)]
+    torch.testing.assert_close(torch.stack(alone), rows)
+
+
+@pytest.mark.parametrize(
     ("logits", "error", "words"),
     [
         (torch.zeros(2, 3).long(), TypeError, "logits has dtype int64"),

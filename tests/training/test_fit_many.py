@@ -134,6 +134,21 @@ def test_tied_and_frozen_weights_and_structured_outputs(recipe):
     assert_same(alone, again, [], [])
 
 
+def test_a_loss_marked_as_a_mean_of_rows_trains_as_the_same_loss_unmarked_and_as_a_partial_that_says_how_to_reduce():
+    x, z, y = data()
+    marked, unmarked, summed = (students(small_mlp) for _ in range(3))
+    histories = [
+        fit_many(models, x, (z[0], y), loss, RECIPE, seeds=range(3), device="cpu")
+        for models, loss in (
+            (marked, distillation_loss),
+            (unmarked, lambda *batch: distillation_loss(*batch)),
+            (summed, partial(distillation_loss, reduction="batchmean")),
+        )
+    ]
+    assert_same(unmarked, marked, histories[1], histories[0])
+    assert_same(unmarked, summed, histories[1], histories[2])
+
+
 def test_a_loss_over_the_whole_batch_stays_within_each_student():
     """DIST compares classes across the batch: a batch that mixed the students would show."""
     x, z, _ = data()
