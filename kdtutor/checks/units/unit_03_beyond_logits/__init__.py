@@ -1,0 +1,22 @@
+"""Unit 03: beyond logits. Hints, attention, relations between samples, decoupled KD, DIST, standardised logits."""
+
+from kdtutor.checks.units.unit_03_beyond_logits.angles import rkd_angle_loss
+from kdtutor.checks.units.unit_03_beyond_logits.decoupled import dkd_loss
+from kdtutor.checks.units.unit_03_beyond_logits.distances import rkd_distance_loss
+from kdtutor.checks.units.unit_03_beyond_logits.features import attention_map, hint_loss
+from kdtutor.checks.units.unit_03_beyond_logits.logit_shape import dist_loss, standardize_logits
+from kdtutor.checks.units.unit_03_beyond_logits.reading import accuracy_to_report, ahead_of_kd
+from kdtutor.checks.units.unit_03_beyond_logits.similarity import similarity_loss
+
+__all__ = [
+    "accuracy_to_report",
+    "ahead_of_kd",
+    "attention_map",
+    "dist_loss",
+    "dkd_loss",
+    "hint_loss",
+    "rkd_angle_loss",
+    "rkd_distance_loss",
+    "similarity_loss",
+    "standardize_logits",
+]

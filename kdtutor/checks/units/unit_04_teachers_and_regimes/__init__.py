@@ -1,0 +1,24 @@
+"""Unit 04: who teaches, what is stored of a teacher's answers, and when the student learns from whom."""
+
+from kdtutor.checks.units.unit_04_teachers_and_regimes.answers import entropy_weights, sparse_kd_loss, topk_targets
+from kdtutor.checks.units.unit_04_teachers_and_regimes.regimes import (
+    multi_task_loss,
+    stage_without_labels,
+    what_the_loop_trains,
+)
+from kdtutor.checks.units.unit_04_teachers_and_regimes.teachers import ema_update, ensemble_targets, mutual_losses
+from kdtutor.checks.units.unit_04_teachers_and_regimes.weights import transfer_weights, weight_pull
+
+__all__ = [
+    "ema_update",
+    "ensemble_targets",
+    "entropy_weights",
+    "multi_task_loss",
+    "mutual_losses",
+    "sparse_kd_loss",
+    "stage_without_labels",
+    "topk_targets",
+    "transfer_weights",
+    "weight_pull",
+    "what_the_loop_trains",
+]
