@@ -1056,9 +1056,9 @@ print(", ".join(f"{part} {size}" for part, size in in_file.items()), f"together 
 # | 12 epochs more, not compressed | {{ compression.longer.mean | percent }} | {{ compression.longer_lost.mean | .2f }} | {{ compression.longer_lost.low | .2f }} to {{ compression.longer_lost.high | .2f }} | {{ compression.longer_verdict }} |
 #
 # A "gain" in the last column is one of the *uncompressed* network. So forty times smaller is reached, decoded and measured; that it
-# costs at most 0.3 points is not shown. Against the network that came in the loss is {{ compression.before_lost.mean | .1f }} points
+# costs at most 0.3 points is not shown. Against the network that came in the loss is {{ compression.before_lost.mean | .2f }} points
 # (verdict: {{ compression.before_verdict }}; three seeds leave a wide interval), against the one that was only trained on
-# {{ compression.longer_lost.mean | .1f }} ({{ compression.longer_verdict }}). The second loss is the larger one because those 12 epochs
+# {{ compression.longer_lost.mean | .2f }} ({{ compression.longer_verdict }}). The second loss is the larger one because those 12 epochs
 # helped the dense network as well; a table with the first row alone credits compression with what more training did. After
 # pruning the three had {{ compression.pruned.mean | percent }}, after sharing and float16 {{ compression.small.mean | percent }}.
 #
