@@ -69,6 +69,9 @@ class Cluster:
         with self._undo, suppress(Exception):
             self.client.run(cluster_worker.close)
 
+    def get_ready(self) -> None:
+        """Nothing: the workers run already."""
+
     def outcomes(
         self, start: Start, submissions: Iterable[Submission]
     ) -> Iterator[tuple[Submission, Record | Breakdown]]:

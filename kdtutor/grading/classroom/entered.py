@@ -1,6 +1,7 @@
 """Entering a class in the gradebook only where that changes anything: opening nbgrader's book takes seconds."""
 
 import hashlib
+import importlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -36,6 +37,11 @@ def enter_what_is_new(
     if state is not None:
         _write(stamp, state)
     return refused
+
+
+def get_ready_to_enter() -> None:
+    """Import what entering needs, which takes two seconds."""
+    importlib.import_module("kdtutor.grading.gradebook.enter")
 
 
 def _state(course: Course, unit: str, records: Sequence[Record]) -> bytes | None:

@@ -38,6 +38,8 @@ class Progress:
 
 
 class _Engine(Protocol):
+    def get_ready(self) -> None: ...
+
     def outcomes(
         self, start: Start, submissions: Iterable[Submission]
     ) -> Iterator[tuple[Submission, Record | Breakdown]]: ...
@@ -56,6 +58,7 @@ def grade_class(
     regrade: bool = False,
     trust: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> list[Record]:
     """Grade what a class handed in for a unit. The records, by learner, also lie in `records_dir` when this returns.
 
@@ -63,6 +66,7 @@ def grade_class(
     course's. jobs: processes on this machine, by default one a core; workers, of a cluster that is made for the class.
     engine, scheduler: "dask" grades on the workers of a scheduler, see `Cluster`. only: learners; by default all.
     regrade: also what is unchanged. trust: where there is no sandbox, grade without. report: told of each record.
+    meanwhile: called once if anything is graded, while this process would wait for others.
 
     A record is kept where this course's key signed it, and submission, assignment, versions and sandbox are the same.
     However a run ends, each record that was reported is in place and whole, and the next run goes on from there. A
@@ -81,13 +85,14 @@ def grade_class(
     folder = records_dir or records_folder(course)
     assignment = None
     sha256 = remembered(course, unit, folder / unit, key)
-    if sha256 is None:
-        assignment = _read(course, unit)
-        sha256 = assignment.sha256
     with ExitStack() as undo:
         undo.enter_context(one_at_a_time(folder / unit))
         at_hand, tiers = _engine(undo, engine, scheduler, jobs or _cores(), trust)
-        if assignment is not None:
+        if sha256 is None or regrade:
+            at_hand.get_ready()
+        if sha256 is None:
+            assignment = _read(course, unit)
+            sha256 = assignment.sha256
             remember(course, unit, folder / unit, key, sha256)
         grounds = Grounds(unit, sha256, versions(), tiers, key)
         standing = {} if regrade else {each.learner: grounds.standing(each, folder) for each in handed_in}
@@ -96,7 +101,9 @@ def grade_class(
             if record is not None:
                 shelf.keep(record)
         if changed := [each for each in handed_in if standing.get(each.learner) is None]:
+            at_hand.get_ready()
             assignment = assignment or _read(course, unit)
+            meanwhile()
             start = partial(start_grader, assignment, key, trust=trust)
             for submission, outcome in at_hand.outcomes(start, changed):
                 if isinstance(outcome, Breakdown):

@@ -12,7 +12,7 @@ from rich.text import Text
 from kdtutor.authoring.layout import Course
 from kdtutor.grading import places
 from kdtutor.grading.classroom.class_table import class_table
-from kdtutor.grading.classroom.entered import enter_what_is_new
+from kdtutor.grading.classroom.entered import enter_what_is_new, get_ready_to_enter
 from kdtutor.grading.classroom.grade_class import Progress, grade_class
 from kdtutor.grading.handed_in.intake import submissions
 from kdtutor.grading.records.record import Record
@@ -66,6 +66,7 @@ def grade(
                 regrade=regrade,
                 trust=trust,
                 report=show,
+                meanwhile=get_ready_to_enter,
             )
             bars.update(bar, description="entering the scores")
             refused = enter_what_is_new(course, unit, records, submissions(place, unit), folder / unit)

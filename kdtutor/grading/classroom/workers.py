@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
 from types import TracebackType
 from typing import Any, Self
 
@@ -57,6 +58,11 @@ class Workers:
             each.end()
         for each in self._all:
             each.join()
+
+    def get_ready(self) -> None:
+        """Begin to import what the processes share, in a process of its own. Returns at once."""
+        if self._context.get_start_method() == "forkserver":
+            forkserver.ensure_running()
 
     def outcomes(
         self, start: worker.Start, submissions: Iterable[Submission]
