@@ -1117,7 +1117,7 @@ reveal("bytes of the file with 90 % zeros over bytes without", sizes["file"])
 reveal("bytes of the zipped file with 90 % zeros over zipped without", sizes["zipped"])
 
 # %% [markdown]
-# **Reading the result.** Recorded with {{ cost.threads }} thread of a processor: the network with 90 % zeros takes {{ cost.time_zeros | .2f }} times the
+# **Reading the result.** Recorded on a processor (threads: {{ cost.threads }}): the network with 90 % zeros takes {{ cost.time_zeros | .2f }} times the
 # time of the dense one (half of the pairs of calls lie between {{ cost.low_zeros | .2f }} and {{ cost.high_zeros | .2f }}):
 # {{ cost.verdict_time }}. A matrix product multiplies by zero as diligently as by any other
 # number. With torch's mask left beside the weight it takes {{ cost.time_mask_beside | .2f }} times, because the product
