@@ -30,8 +30,9 @@ grade-demo: setup
 doctor: setup
 	@$(BIN)/kdtutor doctor
 
+# Two files at a time, one thread each: two processes with two threads each would wait for each other.
 test: setup system lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from kdtutor.authoring.source import EXPERIMENT, NAMING_KEYS, Cell, Role
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 NBGRADER_SCHEMA = 3
-KEPT_KEYS = (*NAMING_KEYS, "difficulty", "minutes")
+KEPT_KEYS = (*NAMING_KEYS, "part", "difficulty", "minutes")
 
 
 def to_notebook(unit: Unit) -> NotebookNode:

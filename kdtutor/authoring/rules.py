@@ -1,6 +1,7 @@
 """The rules of a unit's source, checked all at once: an author sees every broken one, with its line."""
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from kdtutor.authoring.source import Cell, Role, read_cells, read_text
 LineInCell = int
 Finding = tuple[Cell, LineInCell, str]
 HEADER_LINE: LineInCell = 0
+PART = re.compile(r"[a-z][a-z0-9_]{0,19}")
 REGIONS_OF = {Role.EXERCISE: {SOLUTION}, Role.ANSWER: {SOLUTION, MARK_SCHEME}, Role.CHECK: {HIDDEN_TESTS}}
 KINDS_OF = {
     Role.EXERCISE: ("code",),
@@ -102,6 +104,8 @@ def wrong_keys(cell: Cell) -> Iterator[Finding]:
         yield cell, HEADER_LINE, f'{cell.role} "{cell.name}" has no points: say how many, as in points=2'
     if not graded and "points" in cell.keys:
         yield cell, HEADER_LINE, "points stand on check and answer cells only"
+    if "part" in cell.keys and (cell.role is not Role.CHECK or not PART.fullmatch(str(cell.keys["part"]))):
+        yield cell, HEADER_LINE, 'part stands on check cells only and is a word, as in part="bytes"'
     for key in ("difficulty", "minutes"):
         if key in cell.keys and cell.role is not Role.EXERCISE:
             yield cell, HEADER_LINE, f"{key} stands on exercise cells only"
@@ -110,8 +114,9 @@ def wrong_keys(cell: Cell) -> Iterator[Finding]:
 
 
 def grade_id(cell: Cell) -> str:
-    """The cell's name in nbgrader's books: an exercise's own, and check_<exercise> for its test cell."""
-    return f"check_{cell.name}" if cell.role is Role.CHECK else cell.name
+    """The cell's name in nbgrader's books: an exercise's own, check_<exercise>[_<part>] for a test cell."""
+    part = f"_{cell.keys['part']}" if "part" in cell.keys else ""
+    return f"check_{cell.name}{part}" if cell.role is Role.CHECK else cell.name
 
 
 def wrong_names(cells: list[Cell]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ stands anywhere after `# %%`, before or after the keys.
 
     # %% exercise="soften" difficulty=2 minutes=5       the learner writes this cell (code with a solution region)
     # %% check="soften" points=2                        its locked test cell (may hold hidden tests)
+    # %% check="artifact" part="bytes" points=2         a further test cell of one exercise, with points of its own
     # %% [markdown] answer="why_soft" points=3          graded by a person (markdown or code with a solution region)
     # %% given                                          read-only (code or markdown)
     # %% given="tools"                                  read-only, under a name that survives edits of its text
@@ -32,7 +33,7 @@ import jupytext
 from kdtutor.authoring.problems import Problem
 
 NAMING_KEYS = ("exercise", "check", "answer", "given")
-KEYS = (*NAMING_KEYS, "points", "experiment", "difficulty", "minutes", "tags")
+KEYS = (*NAMING_KEYS, "part", "points", "experiment", "difficulty", "minutes", "tags")
 FLAGS = ("given", "experiment")
 EXPERIMENT = "experiment"
 LONGEST_NAME = 50  # nbformat allows ids of 64 characters, and ours carry a prefix

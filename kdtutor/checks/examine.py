@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from kdtutor.checks.difference import Difference, difference
-from kdtutor.checks.exercise import Exercise, Law, Mistake, Verdict
+from kdtutor.checks.exercise import Exercise, Law, Mistake, Verdict, as_it_is
 from kdtutor.checks.observe import Raised, Returned, observe
 from kdtutor.checks.registry import find
 from kdtutor.checks.secret import secret_generator
@@ -54,7 +54,8 @@ def _judge(name: str, exercise: Exercise, solution: Any) -> Verdict:
     if any(isinstance(error, NotImplementedError) for error in errors):
         return Verdict(name, "not-attempted", None, f"{name} raises NotImplementedError: it is not written yet.")
     if _agree(exercise, found, wanted) and not found.broken and found.changed is None:
-        return Verdict(name, "passed", None, PASSED)
+        words = PASSED if exercise.view is as_it_is else f"{str(exercise.view(solution)).capitalize()}."
+        return Verdict(name, "passed", None, words)
     mistake = _known_mistake(exercise, found, wanted, cases)
     if mistake is not None:
         return Verdict(name, "failed", mistake.name, mistake.message)
@@ -90,7 +91,8 @@ class _Behaviour:
 
 def _behaviour(exercise: Exercise, solution: Any, cases: Sequence[tuple[Any, ...]]) -> _Behaviour:
     if exercise.wants_a_value:
-        return _Behaviour([Returned(solution)], [law for law in exercise.laws if not _holds(law, solution)], None)
+        seen = observe(lambda view: view(solution), exercise.view, ())
+        return _Behaviour([seen], [law for law in exercise.laws if not _holds(law, solution)], None)
     outcomes = [observe(exercise.observe, solution, case) for case in cases]
     if all(isinstance(outcome, Raised) for outcome in outcomes):
         return _Behaviour(outcomes, [], None)
@@ -175,6 +177,8 @@ def _complaint(
 
 
 def _words_of_value(name: str, exercise: Exercise, value: Any) -> str:
+    if exercise.view is not as_it_is:
+        return f"{name}: {exercise.view(value)}."
     offered = [exercise.reference, *(mistake.solution for mistake in exercise.mistakes)]
     if isinstance(value, str) and value not in offered:
         return f"{name} is {_short(value)}, which is none of the names that were printed."

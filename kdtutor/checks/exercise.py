@@ -41,6 +41,11 @@ class Mistake:
     only_at_home: bool = False
 
 
+def as_it_is(value: Any) -> Any:
+    """The plain way to look at a value: all of it."""
+    return value
+
+
 def call(solution: Solution, *arguments: Any) -> Any:
     """The plain way to observe a solution: what it returns."""
     return solution(*arguments)
@@ -53,8 +58,9 @@ class Exercise:
     reference: the right function, or the right value. inputs(generator): argument lists to compare on. laws, mistakes:
     see there. styles: right solutions written in clearly different ways, by name. hints: three, from a nudge to the
     plan; none prints the solution. example: arguments small enough to show. observe(solution, *arguments): what to
-    compare, where that is more than the returned value (a gradient, a model after a step). rtol, atol: a number is
-    right within atol + rtol · |reference|.
+    compare, where that is more than the returned value (a gradient, a model after a step). view(value): for an answer
+    that is a value of which many are right (a file that can be read): what is compared, and said where it is wrong.
+    rtol, atol: a number is right within atol + rtol · |reference|.
     """
 
     reference: Any
@@ -65,6 +71,7 @@ class Exercise:
     styles: Mapping[str, Any] = field(default_factory=dict)
     example: tuple[Any, ...] | None = None
     observe: Callable[..., Any] = call
+    view: Callable[[Any], Any] = as_it_is
     rtol: float = 1e-4
     atol: float = 1e-5
 

@@ -20,7 +20,7 @@ class CheckFailed(Exception):  # noqa: N818
     """Raised by `check` while grading, so that the cell earns nothing; its text is what feedback shows."""
 
     def __init__(self, verdict: Verdict) -> None:
-        super().__init__(f"{_heading(verdict)}\n{verdict.message}")
+        super().__init__(f"{heading(verdict)}\n{verdict.message}")
         self.verdict = verdict
 
 
@@ -51,7 +51,7 @@ def check(solution: Any, *, exercise: str | None = None) -> None:
     verdict = examine(exercise or name_of(solution, _callers_names()), solution)
     if "NBGRADER_EXECUTION" in os.environ and verdict.status != "passed":
         raise CheckFailed(verdict)
-    show(Note(_heading(verdict), verdict.message, COLOURS[verdict.status]))
+    show(Note(heading(verdict), verdict.message, COLOURS[verdict.status]))
 
 
 def hint(solution: Any, *, exercise: str | None = None) -> None:
@@ -89,7 +89,7 @@ def reveal(question: str, measured: Any) -> None:
     show(Note(question, predictions.compare(question, measured), "#00558a"))
 
 
-def _heading(verdict: Verdict) -> str:
+def heading(verdict: Verdict) -> str:
     heading = f"{verdict.exercise}: {WORDS[verdict.status].lower()}"
     return f"{heading} ({verdict.mistake})" if verdict.mistake else heading
 

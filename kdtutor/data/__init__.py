@@ -11,6 +11,7 @@ __all__ = ["Dataset", "Split", "load", "names"]
 # name -> module and function; a module is imported when its data set is asked for
 _SOURCES = {
     "glyphs": ("glyphs", "glyphs"),
+    "colour-glyphs": ("colour_glyphs", "colour_glyphs"),
     "digits": ("digits", "digits"),
     "spoken": ("spoken", "spoken"),
     "language": ("language", "language"),

@@ -45,15 +45,20 @@ def draw(n: int, generator: torch.Generator) -> Split:
 
     Returns a Split with x (n, 1, 16, 16) float32 in [0, 1] and y (n,) int64.
     """
-    drawings = _drawings()
-    y = torch.randint(len(CHARACTERS), (n,), generator=generator)
-    typeface = torch.randint(len(TYPEFACES), (n,), generator=generator)
-    grid = F.affine_grid(_affine(n, generator), [n, 1, 2 * SIZE, 2 * SIZE], align_corners=False)
-    large = F.grid_sample(drawings[y, typeface].unsqueeze(1), grid, align_corners=False)
-    ink = F.avg_pool2d(large, 2)
+    y, ink = draw_ink(n, len(CHARACTERS), SIZE, generator)
     contrast = _uniform(n, 0.55, 1.0, generator).view(n, 1, 1, 1)
     noise = NOISE * torch.randn(ink.shape, generator=generator)
     return Split((contrast * ink + noise).clamp(0, 1), y)
+
+
+def draw_ink(n: int, classes: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """n of the first `classes` characters, each one affine look at its drawing: y (n,), ink (n, 1, size, size)."""
+    drawings = _drawings()
+    y = torch.randint(classes, (n,), generator=generator)
+    typeface = torch.randint(len(TYPEFACES), (n,), generator=generator)
+    grid = F.affine_grid(_affine(n, generator), [n, 1, 2 * size, 2 * size], align_corners=False)
+    large = F.grid_sample(drawings[y, typeface].unsqueeze(1), grid, align_corners=False)
+    return y, F.avg_pool2d(large, 2)
 
 
 def _affine(n: int, generator: torch.Generator) -> Tensor:

@@ -3,13 +3,21 @@
 import ast
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import nbformat
 from nbformat import NotebookNode
 
 from kdtutor.authoring.layout import Course
-from kdtutor.grading.handed_in.cell_roles import grade_id, is_check, is_experiment, is_solution, marks
+from kdtutor.grading.handed_in.cell_roles import (
+    exercise_of,
+    grade_id,
+    in_records,
+    is_check,
+    is_experiment,
+    is_solution,
+    marks,
+)
 from kdtutor.grading.records.canonical_json import canonical
 
 
@@ -18,8 +26,8 @@ class Assignment:
     """A unit as it is graded. Can be pickled, so that it travels to workers.
 
     released: the notebook as learners got it. tests: the source of each check with its hidden part, by grade id.
-    points: of each check, in the notebook's order. exercise_of: the exercise that each check is about. sha256: of all
-    this.
+    points: of each check, in the notebook's order. exercise_of: the exercise that each check is about. recorded: names
+    in records of checks that judge a part of their exercise. sha256: of all this.
     """
 
     unit: str
@@ -28,6 +36,11 @@ class Assignment:
     points: Mapping[str, float]
     exercise_of: Mapping[str, str]
     sha256: str
+    recorded: Mapping[str, str] = field(default_factory=dict)
+
+    def in_records(self, check: str) -> str:
+        """The name that a check has in records: its exercise's, or for one of several its own."""
+        return self.recorded.get(check, self.exercise_of[check])
 
     @property
     def exercises(self) -> frozenset[str]:
@@ -53,8 +66,9 @@ def load_assignment(course: Course, unit: str) -> Assignment:
         released=released,
         tests=tests,
         points={name: float(marks(cell)["points"]) for name, cell in checks.items()},
-        exercise_of={name: cell.metadata.get("kdtutor", {}).get("check", name) for name, cell in checks.items()},
+        exercise_of={name: exercise_of(cell) for name, cell in checks.items()},
         sha256=hashlib.sha256(canonical({"cells": graded, "tests": tests})).hexdigest(),
+        recorded={name: said for name, cell in checks.items() if (said := in_records(cell)) != exercise_of(cell)},
     )
 
 

@@ -4,13 +4,14 @@ import ast
 import functools
 import hashlib
 import io
+import math
 import os
 import time
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -26,11 +27,14 @@ from kdtutor.grading.handed_in.submission import Rebuilt, Unreadable, rebuild
 from kdtutor.grading.notebook_inside import INSIDE
 from kdtutor.grading.records.record import Check, Record, fingerprint, secret_for, sign
 from kdtutor.grading.sandbox import Limits, Tier, Warm, best
+from kdtutor.grading.sandbox.view import PACKAGE
 from kdtutor.grading.session import MOST_PROCESSES, CellError, ProcessesUsedUpError, Session
 from kdtutor.grading.versions import versions
 
 ENTRY = "kdtutor.grading.notebook_inside:serve"
-AT_HAND = ("models.py", "data")  # what of the course a learner's cells may use while they are graded
+TAUGHT = ("log_mel.py", "make_spoken.py")  # of the data room: what unit 11's exercises are, to be written by learners
+_DATA = (f"data/{path.name}" for path in (PACKAGE / "data").glob("*.[ps]*") if path.name not in TAUGHT)
+AT_HAND = ("models", *sorted(_DATA))  # what of the course a learner's cells may use while they are graded
 PRELOADED = ("torch", "numpy", "IPython.core.interactiveshell")
 NO_ERRORS: Mapping[str, CellError] = MappingProxyType({})
 REPEATED = ("failed", "error", "timeout", "not-graded")
@@ -38,13 +42,14 @@ REPEATED = ("failed", "error", "timeout", "not-graded")
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one check. final: running it again would tell nothing new."""
+    """What became of one check. final: running it again would tell nothing new. measured: what its cell measured."""
 
     verdict: str
     message: str = ""
     mistake: str | None = None
     seconds: float = 0.0
     final: bool = False
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 class Grader:
@@ -177,19 +182,21 @@ class Grader:
             if isinstance(fault, InsideDied) and session.leaves_out_failed():
                 return self.judged(session, check, errors)
         seconds = time.process_time() - began + inside.cpu_seconds - inside_began
-        return Finding(finding.verdict, finding.message, finding.mistake, seconds, finding.final)
+        numbers = _measured(names) if "measured" not in self.assignment.exercises else {}
+        return Finding(finding.verdict, finding.message, finding.mistake, seconds, finding.final, numbers)
 
     def _record(
         self, learner: str, data: bytes | None, repairs: tuple[str, ...], findings: Mapping[str, Finding]
     ) -> Record:
         checks = [
             Check(
-                self.assignment.exercise_of[name],
+                self.assignment.in_records(name),
                 points,
                 findings[name].verdict,
                 findings[name].mistake,
                 findings[name].message,
                 findings[name].seconds,
+                findings[name].measured,
             )
             for name, points in self.assignment.points.items()
         ]
@@ -224,6 +231,14 @@ def _verdict(exercise: str, test: CodeType, names: dict[str, Any]) -> Finding:
             return Finding("failed", str(error) or f"A further test of {exercise} does not hold.")
         return Finding("failed", f"A further test could not go on with what {exercise} gave: {_in_words(error)}")
     return Finding("passed")
+
+
+def _measured(names: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers that a test cell left in its dictionary `measured`: nobody but the cell writes there."""
+    found = names.get("measured")
+    if type(found) is not dict:
+        return {}
+    return {k: float(v) for k, v in found.items() if type(k) is str and type(v) in (int, float) and math.isfinite(v)}
 
 
 def _undefined(exercise: str, error: CellError | None) -> Finding:

@@ -17,7 +17,7 @@ from nbgrader.utils import compute_checksum
 from kdtutor.authoring.layout import Course
 from kdtutor.grading.assignment import Assignment
 from kdtutor.grading.grade import Grader
-from kdtutor.grading.handed_in.cell_roles import grade_id, is_check, is_solution, marks
+from kdtutor.grading.handed_in.cell_roles import exercise_of, grade_id, in_records, is_check, is_solution, marks
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.handed_in.submission import Unreadable, rebuild
 from kdtutor.grading.handed_in.submitted_cells import read_cells
@@ -99,8 +99,9 @@ def visible(unit: str, released: NotebookNode) -> Assignment:
         released=released,
         tests=tests,
         points={name: float(marks(cell)["points"]) for name, cell in checks.items()},
-        exercise_of={name: cell.metadata.get("kdtutor", {}).get("check", name) for name, cell in checks.items()},
+        exercise_of={name: exercise_of(cell) for name, cell in checks.items()},
         sha256=hashlib.sha256(canonical({"graded": graded, "tests": tests})).hexdigest(),
+        recorded={name: said for name, cell in checks.items() if (said := in_records(cell)) != exercise_of(cell)},
     )
 
 

@@ -1,5 +1,6 @@
 """The most memory a call holds at once."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,8 +29,12 @@ def peak_memory(fn: Callable[[], object], device: torch.device | str = "cpu") ->
 def _peak_on_cpu(fn: Callable[[], object]) -> int:
     # Read when the profiler first starts: its library otherwise writes its own diary to the standard error.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
-    with torch.autograd.profiler.profile(profile_memory=True, use_kineto=False) as profiler:
-        kept = fn()
+    gc.freeze()  # older garbage is left alone meanwhile: the allocator warns of blocks that it did not see made
+    try:
+        with torch.autograd.profiler.profile(profile_memory=True, use_kineto=False) as profiler:
+            kept = fn()
+    finally:
+        gc.unfreeze()
     del kept
     # What is freed counts only where fn itself took it: a block from before may carry the size of an earlier one that
     # the allocator saw at the same address.

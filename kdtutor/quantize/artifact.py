@@ -122,14 +122,15 @@ def encode_artifact(entries: Mapping[str, Entry | Tensor]) -> bytes:
     return bytes(head) + _checksum(head, body) + bytes(body)
 
 
-def decode_artifact(data: bytes, *, most_values: int = 2**28) -> dict[str, Entry]:
+def decode_artifact(data: bytes, *, most_values: int = 2**28, most_together: int | None = None) -> dict[str, Entry]:
     """The entries of `encode_artifact`, bit for bit.
 
-    most_values: refuse a tensor with more values than this before memory is taken for it.
+    most_values: refuse a tensor with more values than this before memory is taken for it. most_together: the same for
+    all tensors of the file, scales and codes counted, since a few bytes can announce many tensors.
     Raises ArtifactError (a ValueError) that says what is wrong: not an artifact, another version, truncated, too long,
     checksum does not match, or contents that do not fit together. Nothing is returned from a damaged file.
     """
-    reader = Reader(data, most_values)
+    reader = Reader(data, most_values, most_together)
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise ArtifactError(f"this is no artifact: it starts with {data[:4]!r}, not with {MAGIC!r}")
     if len(data) < len(MAGIC) + 2 + _DIGEST:

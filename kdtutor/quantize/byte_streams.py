@@ -16,8 +16,8 @@ class ArtifactError(ValueError):
 class Reader:
     """A place in a byte string."""
 
-    def __init__(self, data: bytes, most_values: int) -> None:
-        self.data, self.place, self.most_values = data, 0, most_values
+    def __init__(self, data: bytes, most_values: int, most_together: int | None = None) -> None:
+        self.data, self.place, self.most_values, self.room = data, 0, most_values, most_together
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
@@ -46,6 +46,10 @@ class Reader:
         shape = tuple(self.number() for _ in range(axes))
         if math.prod(max(1, length) for length in shape) > self.most_values:
             raise ArtifactError(f"a tensor of shape {shape} has more than the {self.most_values} values admitted")
+        if self.room is not None:
+            self.room -= math.prod(shape)
+            if self.room < 0:
+                raise ArtifactError("all tensors together have more values than are admitted")
         return shape
 
 

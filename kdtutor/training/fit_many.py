@@ -14,13 +14,13 @@ from kdtutor.training.fit import Loss, epoch_mean
 from kdtutor.training.history import History
 from kdtutor.training.recipe import Recipe, optimizer_for
 from kdtutor.training.stacked import Stacked
-from kdtutor.training.stacked_batches import Targets, per_student, stacked_rows, stacked_views
+from kdtutor.training.stacked_batches import Targets, per_student, samples_of, stacked_rows, stacked_views
 from kdtutor.training.stacked_losses import stacked_loss
 
 
 def fit_many(
     models: Sequence[nn.Module],
-    inputs: Tensor,
+    inputs: Tensor | Sequence[Tensor],
     targets: Targets | Sequence[Targets],
     losses: Loss | Sequence[Loss],
     recipe: Recipe | None = None,
@@ -39,6 +39,7 @@ def fit_many(
     all and so differs from separate runs; BatchNorm keeps each student's own statistics.
 
     models: alike but for their numbers, such as [mlp(256, 64, 36, seed=s) for s in range(8)].
+    inputs: (N, ...) for all students, or a tensor of that shape for each (they learn from other samples).
     targets: tensors of N rows for all students, or one sequence of them for each student (their teachers differ).
     losses: one for all, or one for each student, such as [partial(distillation_loss, temperature=T) for T in (1, 4)].
     Students that share one loss object compute it together; it must then be a loss that torch.func.vmap can run: no
@@ -57,8 +58,9 @@ def fit_many(
     if len(losses) != S:
         raise ValueError(f"losses has {len(losses)} entries for {S} models: one for all, or one a model, is needed")
     by_student = per_student(targets, S)
-    for each in by_student:
-        require_rows(inputs, each)
+    N = samples_of(inputs, S)
+    for number, each in enumerate(by_student):
+        require_rows(inputs if isinstance(inputs, Tensor) else inputs[number], each)
     device = torch.device(device) if device is not None else default_device()
     for model in models:
         model.to(device)
@@ -66,17 +68,17 @@ def fit_many(
     began = perf_counter()
     try:
         forward = stacked.forward(recipe.precision, device)
-        batch_of = stacked_views(views) if views else stacked_rows(inputs.to(device), by_student, device)
+        batch_of = stacked_views(views) if views else stacked_rows(inputs, by_student, device)
         objective = stacked_loss(losses, device)
         optimizer = optimizer_for(recipe, stacked.parameters.values())
         trained = optimizer.param_groups[0]["params"]
-        steps, histories = recipe.steps(len(inputs)), [History() for _ in models]
+        steps, histories = recipe.steps(N), [History() for _ in models]
         with seeded(seed_of_layers(seeds[0]), device):
             orders, draws = [order_of(seed) for seed in seeds], [views_of(seed, device) for seed in seeds]
             for epoch in tqdm(range(recipe.epochs), label, leave=False, unit="epoch", delay=1):
                 for model in models:
                     model.train()
-                index = torch.stack([torch.randperm(len(inputs), generator=order) for order in orders]).to(device)
+                index = torch.stack([torch.randperm(N, generator=order) for order in orders]).to(device)
                 values: list[Tensor] = []
                 for step, part in enumerate(index.split(recipe.batch_size, 1), epoch * steps // recipe.epochs):
                     x, y = batch_of(part, draws)
@@ -91,7 +93,7 @@ def fit_many(
                             after_step(model)
                         stacked.settle()
                     values.append(value.detach())
-                means = epoch_mean(values, len(inputs), recipe.batch_size).tolist()
+                means = epoch_mean(values, N, recipe.batch_size).tolist()
                 for number, (model, history, mean) in enumerate(zip(models, histories, means, strict=True)):
                     model.eval()
                     history.add(mean, recipe.lr, f"the loss of student {number} (seed {seeds[number]})")

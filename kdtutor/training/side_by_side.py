@@ -53,13 +53,17 @@ class SideBySide(nn.Module):
 def fit_side_by_side(
     networks: SideBySide,
     inputs: Tensor,
-    labels: Tensor,
+    labels: Tensor | Sequence[Tensor],
     recipe: Recipe | None = None,
     *,
     seeds: Sequence[int],
     device: torch.device | str = "cpu",
+    loss: Callable[..., Tensor] = F.cross_entropy,
 ) -> History:
-    """Train all networks in place on cross-entropy, network s on the samples in an order of its own from seeds[s].
+    """Train all networks in place, network s on the samples in an order of its own from seeds[s].
+
+    labels: (N,), or all that the loss takes behind the logits, such as (teacher_logits, labels). loss: a mean over
+    samples, such as `distillation_loss`; the samples of all networks come as one batch.
 
     Adaptive optimisers and SGD work on each number alone, so each learns as it would by itself. The history's losses
     are sums over the networks. device: where everything that `seen` uses has to lie as well.
@@ -68,14 +72,15 @@ def fit_side_by_side(
     count = len(networks.weights[0])
     if len(seeds) != count:
         raise ValueError(f"seeds has {len(seeds)} entries for {count} networks: one a network is needed")
-    require_rows(inputs, (labels,))
+    targets = (labels,) if isinstance(labels, Tensor) else tuple(labels)
+    require_rows(inputs, targets)
     orders = torch.stack([torch.randperm(len(inputs), generator=Generator().manual_seed(seed)) for seed in seeds])
 
     def own_samples(index: Tensor, _generator: Generator) -> tuple[Tensor, list[Tensor]]:
         own = orders[:, index.cpu()]
-        return inputs[own].to(index.device), [labels[own].to(index.device)]
+        return inputs[own].to(index.device), [target[own].to(index.device) for target in targets]
 
-    def summed(logits: Tensor, y: Tensor) -> Tensor:
-        return count * F.cross_entropy(logits.flatten(0, 1), y.flatten())
+    def summed(logits: Tensor, *y: Tensor) -> Tensor:
+        return count * loss(logits.flatten(0, 1), *(each.flatten(0, 1) for each in y))
 
-    return fit(networks, inputs, (labels,), summed, recipe, seed=seeds[0], device=device, views=own_samples)
+    return fit(networks, inputs, targets, summed, recipe, seed=seeds[0], device=device, views=own_samples)

@@ -24,9 +24,24 @@ def per_student(targets: Targets | Sequence[Targets], S: int) -> list[Targets]:
     return list(targets)  # type: ignore[arg-type]
 
 
-def stacked_rows(inputs: Tensor, by_student: Sequence[Targets], device: torch.device) -> StackedBatchOf:
-    """Fetch index (S, B): inputs and targets (S, B, ...), each in one go; a target common to all is kept once."""
-    S, N = len(by_student), len(inputs)
+def samples_of(inputs: Tensor | Sequence[Tensor], S: int) -> int:
+    """How many samples each student learns from. Refuses inputs that are not one tensor for all, or one a student."""
+    if isinstance(inputs, Tensor):
+        return len(inputs)
+    if len(inputs) != S:
+        raise ValueError(f"inputs has {len(inputs)} entries for {S} models: one tensor for all, or one a model")
+    if len({each.shape for each in inputs}) > 1:
+        raise ValueError("inputs has tensors of different shape: every student needs as many samples of one shape")
+    return len(inputs[0])
+
+
+def stacked_rows(
+    inputs: Tensor | Sequence[Tensor], by_student: Sequence[Targets], device: torch.device
+) -> StackedBatchOf:
+    """Fetch index (S, B): inputs and targets (S, B, ...), each in one go; what is common to all is kept once."""
+    S = len(by_student)
+    N = samples_of(inputs, S)
+    inputs = (inputs if isinstance(inputs, Tensor) else torch.cat(list(inputs))).to(device)
     columns = []
     for column in zip(*by_student, strict=True):
         shared = all(target is column[0] for target in column)

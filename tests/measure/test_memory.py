@@ -1,5 +1,7 @@
 """Peak memory against allocations of known size."""
 
+import gc
+
 import pytest
 import torch
 from hypothesis import given
@@ -84,6 +86,19 @@ def test_measuring_writes_nothing_and_an_error_inside_comes_through(capfd):
     with pytest.raises(KeyError):
         peak_memory(lambda: {}["missing"])
     assert peak_memory(lambda: torch.empty(25)) == 100
+    assert capfd.readouterr() == ("", "")
+
+
+def test_older_garbage_is_neither_counted_nor_warned_of(capfd):
+    ring: list[object] = [torch.empty(MIB, dtype=torch.uint8)]
+    ring.append(ring)
+    del ring
+
+    def collect():
+        gc.collect()
+        return torch.empty(100, dtype=torch.uint8)
+
+    assert peak_memory(collect) == 100
     assert capfd.readouterr() == ("", "")
 
 

@@ -105,6 +105,19 @@ def test_each_student_may_have_its_own_loss_and_teacher(device):
     assert len({tuple(history.losses) for history in at_once}) == 3
 
 
+def test_each_student_may_have_its_own_samples(device):
+    x, z, y = data()
+    own = [x[s : s + N - 3] for s in range(3)]
+    targets = [(z[s][s : s + N - 3], y[s : s + N - 3]) for s in range(3)]
+    alone, together = students(small_mlp), students(small_mlp)
+    one_by_one = [
+        fit(m, part, target, distillation_loss, RECIPE, seed=s, device=device)
+        for s, (m, part, target) in enumerate(zip(alone, own, targets, strict=True))
+    ]
+    at_once = fit_many(together, own, targets, distillation_loss, RECIPE, seeds=range(3), device=device)
+    assert_same(alone, together, one_by_one, at_once)
+
+
 def test_students_that_share_a_loss_object_may_stand_in_any_order():
     x, z, y = data()
     warm, cool = partial(distillation_loss, temperature=8.0), partial(distillation_loss, temperature=1.0)
@@ -294,6 +307,11 @@ REFUSED = [
     (
         lambda x, y: fit_many([small_mlp(0), small_mlp(1)], x, [(y,), (y, y)], F.cross_entropy, seeds=(0, 1)),
         "sequences of different length",
+    ),
+    (lambda x, y: fit_many([small_mlp(0)], [x] * 2, (y,), F.cross_entropy, seeds=(0,)), "inputs has 2 entries for 1"),
+    (
+        lambda x, y: fit_many([small_mlp(0), small_mlp(1)], [x, x[:9]], (y,), F.cross_entropy, seeds=(0, 1)),
+        "tensors of different shape",
     ),
     (lambda x, y: fit_many([small_mlp(0)], x, (y[:3],), F.cross_entropy, seeds=(0,)), r"targets\[0\] has 3 rows"),
     (lambda x, y: fit_many([small_mlp(0)] * 2, x, (y,), F.cross_entropy, seeds=(0, 1)), "holds one model twice"),

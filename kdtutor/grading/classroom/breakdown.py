@@ -34,7 +34,7 @@ def record_of_breakdown(
         unit=assignment.unit,
         status="needs-review",
         checks=[
-            Check(assignment.exercise_of[name], points, "not-graded", message=message)
+            Check(assignment.in_records(name), points, "not-graded", message=message)
             for name, points in assignment.points.items()
         ],
         repairs=(),

@@ -82,9 +82,9 @@ class Book:
         notebook = self._submitted_notebook(session, record.learner)
         earned = {
             name: None if check.verdict == "not-graded" else check.earned
-            for name, exercise in self._assignment.exercise_of.items()
+            for name in self._assignment.exercise_of
             for check in record.checks
-            if check.name == exercise
+            if check.name == self._assignment.in_records(name)
         }
         of_person = dict.fromkeys(self._cells.graded.keys() - earned.keys())
         automatic = earned | {name: 0.0 if name in marked.untouched else None for name in of_person}

@@ -21,6 +21,17 @@ def is_check(cell: NotebookNode) -> bool:
     return bool(marks(cell).get("grade")) and not is_solution(cell)
 
 
+def exercise_of(check: NotebookNode) -> str:
+    """The exercise that a check is about."""
+    return str(check.metadata.get("kdtutor", {}).get("check", grade_id(check)))
+
+
+def in_records(check: NotebookNode) -> str:
+    """The name under which records have a check: its exercise's, and behind it the part that it judges."""
+    part = check.metadata.get("kdtutor", {}).get("part")
+    return f"{exercise_of(check)}_{part}" if part else exercise_of(check)
+
+
 def is_locked(cell: NotebookNode) -> bool:
     return not is_solution(cell) and bool(marks(cell))
 

@@ -1,7 +1,7 @@
 """Small drawings for pages: SVG inside the page, coloured by its style."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kdtutor.grading.pages.page import Markup, element, number
 
@@ -42,6 +42,42 @@ def bar(parts: Sequence[tuple[str, float]], said: str | None = None) -> Markup |
     words = {"role": "img", "aria_label": said} if said else {"aria_hidden": "true"}
     title = element("title", said) if said else None
     return element("svg", title, *drawn, viewBox="0 0 300 14", preserveAspectRatio="none", height=14, **words)
+
+
+def unbeaten(costs: Mapping[str, Sequence[float]]) -> set[str]:
+    """The names for which no other is at most as large in every cost and smaller in one."""
+
+    def beaten(mine: Sequence[float]) -> bool:
+        return any(
+            all(o <= m for o, m in zip(other, mine, strict=True)) and list(other) != list(mine)
+            for other in costs.values()
+        )
+
+    return {name for name, mine in costs.items() if not beaten(mine)}
+
+
+def scatter(costs: Mapping[str, Sequence[float]], filled: set[str], axes: tuple[str, str]) -> Markup:
+    """A point a name by its first two costs, from 0 or below; those in `filled` are filled. axes: what the two are."""
+    width, height = 520, 220
+    spans = []
+    for place in (0, 1):
+        values = [0.0, *(cost[place] for cost in costs.values())]
+        spans.append((min(values), max(values) - min(values) or 1.0))
+    (left, wide), (bottom, tall) = spans
+    drawn: list[Markup] = [
+        element("rect", x=40, y=10 + height, width=width, height=1, class_="fill-line"),
+        element("rect", x=40, y=10, width=1, height=height, class_="fill-line"),
+        element("text", f"{axes[0]}, to {left + wide:,.4g}", x=40 + width / 2, y=height + 30),
+        element("text", f"{axes[1]}, to {bottom + tall:,.4g}", x=110, y=6),
+    ]
+    for name, cost in costs.items():
+        x, y = 40 + width * (cost[0] - left) / wide, 10 + height * (1 - (cost[1] - bottom) / tall)
+        kind = "fill-accent" if name in filled else "fill-line"
+        drawn.append(element("circle", element("title", name), cx=x, cy=y, r=5, class_=kind))
+    said = "; ".join(f"{name}: {cost[0]:,.4g}, {cost[1]:,.4g}" for name, cost in costs.items())
+    box = f"-8 -8 {width + 100} {height + 50}"
+    drawing = element("svg", *drawn, viewBox=box, role="img", aria_label=f"{axes[0]} and {axes[1]}. {said}")
+    return element("figure", element("figcaption", "Dark: on the front", class_="label"), drawing, class_="histogram")
 
 
 def swatch(kind: str) -> Markup:

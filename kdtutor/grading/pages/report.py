@@ -4,7 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from kdtutor.grading.pages.drawings import bar, histogram, swatch
+from kdtutor.grading.pages.drawings import bar, histogram, scatter, swatch, unbeaten
 from kdtutor.grading.pages.item_statistics import ENOUGH, FEWEST, Discrimination, Item, items
 from kdtutor.grading.pages.misconceptions import Misconception, misconceptions
 from kdtutor.grading.pages.next_steps import many_points
@@ -79,6 +79,7 @@ def report(
         _reviews(unsettled, named, quoting=key is None),
         _misconceptions(misconceptions(current), named),
         _exercises(found, current),
+        _measured(current, named),
         _class(current, found, named),
         _section("How to read this", element("ul", (element("li", each) for each in WHAT_IT_MEANS))),
     )
@@ -198,6 +199,29 @@ def _exercises(found: Sequence[Item], records: Sequence[Record]) -> Markup:
         )
     legend = element("ul", (element("li", swatch(kind), words) for kind, words in OUTCOMES.items()), class_="legend")
     return _section("Exercises", legend, _table("How each exercise did", EXERCISE_HEADINGS, rows))
+
+
+def _measured(records: Sequence[Record], named: Named) -> Markup | None:
+    """What test cells measured: a picture of the first two numbers with their front, and all of them in a table."""
+    rows = {
+        named(record.learner): dict(pair for check in record.checks for pair in check.measured.items())
+        for record in records
+        if any(check.measured for check in record.checks)
+    }
+    names = list(dict.fromkeys(name for numbers in rows.values() for name in numbers))
+    if not names:
+        return None
+    whole = {who: tuple(numbers[n] for n in names) for who, numbers in rows.items() if len(numbers) == len(names)}
+    front = unbeaten(whole)
+    lines = []
+    for who in sorted(rows):
+        cells = [element("td", f"{rows[who][n]:,.4g}" if n in rows[who] else "–", class_="right") for n in names]
+        on_front = element("td", "yes" if who in front else "", class_="middle")
+        lines.append(element("tr", element("th", someone(who), scope="row", class_="fixed"), *cells, on_front))
+    headings = [("learner", ""), *((name, "right") for name in names), ("front", "middle")]
+    caption = "Less is better in each. On the front: nobody else is as good in all of them and better in one"
+    picture = scatter(whole, front, (names[0], names[1])) if len(names) > 1 and whole else None
+    return _section("What was measured", picture, _table(caption, headings, lines))
 
 
 def _outcome(check: Check) -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
-from kdtutor.grading.handed_in.cell_roles import grade_id, is_check, is_solution, marks
+from kdtutor.grading.handed_in.cell_roles import grade_id, in_records, is_check, is_solution, marks
 
 
 @dataclass(frozen=True)
 class UnitWords:
-    """What a page needs to know of a unit: its title, which exercise a check is about, answers that a person marks.
+    """What a page needs to know of a unit: its title, what records call a check, answers that a person marks.
 
     following: the name of the next unit, if there is one.
     """
@@ -28,7 +28,7 @@ def unit_words(unit: str, released: NotebookNode, following: str | None = None) 
     checks = {grade_id(cell) or "": cell for cell in released.cells if is_check(cell)}
     return UnitWords(
         title=first,
-        exercise_of={name: cell.metadata.get("kdtutor", {}).get("check", name) for name, cell in checks.items()},
+        exercise_of={name: in_records(cell) for name, cell in checks.items()},
         answers=tuple(
             grade_id(cell) or "" for cell in released.cells if is_solution(cell) and marks(cell).get("grade")
         ),

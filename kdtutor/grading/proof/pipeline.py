@@ -15,14 +15,17 @@ from kdtutor.authoring.layout import Course
 from kdtutor.authoring.regions import find_regions
 from kdtutor.grading.assignment import load_assignment, runs_while_grading
 from kdtutor.grading.crossing.faults import InsideFault
-from kdtutor.grading.grade import AT_HAND, Finding, Grader, surroundings
+from kdtutor.grading.grade import Finding, Grader, surroundings
 from kdtutor.grading.handed_in.cell_roles import grade_id, is_solution
 from kdtutor.grading.proof.mutants import mutants
 from kdtutor.grading.records.record import secret_for
 from kdtutor.grading.sandbox import Tier
 from kdtutor.grading.session import Session
 
-WHOLE_COURSE = (*AT_HAND, "checks", "distill", "prune", "quantize", "reduce", "measure", "training", "machine.py")
+WHOLE_COURSE = (
+    *("models", "data", "checks", "contract", "distill", "prune", "quantize", "reduce", "measure", "training"),
+    "machine.py",
+)
 EQUIVALENT = "equivalent_mutants.toml"
 SEED = 1
 KEY = bytes(32)
@@ -72,6 +75,8 @@ def prove(course: Course, unit: str, *, tier: Tier | None = None, with_mutants: 
         session.run(_CATALOGUE.format(names=names))
         catalogue: dict[str, Any] = session.inside().stand_in("catalogue")
         for check, exercise in assignment.exercise_of.items():
+            if check in assignment.recorded:  # it judges a part; known mistakes belong to the exercise's own check
+                continue
             source = next(cell.source for cell in solved if is_solution(cell) and grade_id(cell) == exercise)
             known = catalogue[exercise]
             changed = {m.what: m.source for m in mutants(_without_markers(source))} if with_mutants else {}

@@ -13,7 +13,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from kdtutor.grading.records.names import readable
 from kdtutor.grading.records.record_rules import (
     RecordError,
     require_fields,
+    require_measured,
     require_name,
     require_number,
     require_one_of,
@@ -59,6 +60,7 @@ class Check:
 
     name: the exercise's. mistake: the known mistake that a failed check recognised. message: what the learner reads,
     with halves of surrogate pairs replaced and cut at 4000 characters. seconds: CPU time, to the millisecond.
+    measured: numbers that the test cell measured, by name; times may be among them, so they are no evidence either.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Check:
     mistake: str | None = None
     message: str = ""
     seconds: float = 0.0
+    measured: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_name("name", self.name)
@@ -82,6 +85,8 @@ class Check:
             raise RecordError(
                 f"message of {self.name} is empty at verdict {self.verdict}: points are lost for a reason"
             )
+        require_measured(self.measured)
+        _set(self, measured={name: float(self.measured[name]) for name in sorted(self.measured)})
         _set(self, points=float(self.points), seconds=round(float(self.seconds), 3), message=_bounded(self.message))
         if self.mistake is not None:
             _set(self, mistake=_bounded(self.mistake))
@@ -167,6 +172,7 @@ class Record:
         content = self._content()
         for check in content["checks"]:
             del check["seconds"]
+            check.pop("measured", None)
         del content["signature"]
         return canonical(content)
 
@@ -179,7 +185,7 @@ class Record:
         content["score"], content["max_score"] = _number(self.score), _number(self.max_score)
         content["repairs"] = list(self.repairs)
         content["checks"] = [
-            asdict(check)
+            {key: value for key, value in asdict(check).items() if key != "measured" or value}
             | {"points": _number(check.points), "earned": _number(check.earned), "seconds": _number(check.seconds)}
             for check in self.checks
         ]
@@ -199,9 +205,10 @@ class Record:
         require_fields("the record", content, {each.name for each in fields(cls)} | {"score", "max_score"})
         if not isinstance(content["checks"], list) or not isinstance(content["repairs"], list):
             raise RecordError("checks and repairs have to be lists")
-        wanted = {each.name for each in fields(Check)} | {"earned"}
+        wanted = {each.name for each in fields(Check)} - {"measured"} | {"earned"}
         for number, check in enumerate(content["checks"], 1):
-            require_fields(f"check {number}", check, wanted)
+            optional = {"measured"} if isinstance(check, dict) and "measured" in check else set()
+            require_fields(f"check {number}", check, wanted | optional)
         if content["signature"] is None:
             raise RecordError("signature is missing: the record was never signed")
         derived = {"score", "max_score"}

@@ -1,10 +1,13 @@
 """What a record refuses, and in which words."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdtutor.grading.records.names import why_no_name
+
+MOST_MEASURED = 20
 
 
 class RecordError(ValueError):
@@ -47,6 +50,16 @@ def require_number(field: str, value: Any) -> None:
         raise RecordError(f"{field} is a {type(value).__name__}: a number is needed")
     if not 0 <= value <= 1e6:  # NaN is refused here too
         raise RecordError(f"{field} is {shown(value)}: a number from 0 to a million is needed")
+
+
+def require_measured(measured: Any) -> None:
+    """Up to twenty finite numbers under short names."""
+    if not isinstance(measured, Mapping) or len(measured) > MOST_MEASURED:
+        raise RecordError(f"measured is {shown(measured)}: at most {MOST_MEASURED} numbers by name are needed")
+    for name, value in measured.items():
+        require_name("a name in measured", name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise RecordError(f"measured {name} is {shown(value)}: a finite number is needed")
 
 
 def require_text(field: str, value: Any) -> None:
