@@ -121,7 +121,11 @@ def binned_entropy(x: Tensor, bins: int = 16) -> Tensor:
     """
     require_samples("x", x)
     require_count("bins", bins, 2, 2**16)
-    return _entropy(F.one_hot(_bin_of(x, bins), bins).double().mean(0)).to(x.dtype)
+    # counted, not one-hot: that would take bins numbers for every one of x
+    D = x.shape[1]
+    cell = torch.arange(D, device=x.device) * bins + _bin_of(x, bins)
+    frequencies = cell.flatten().bincount(minlength=D * bins).reshape(D, bins).double() / len(x)
+    return _entropy(frequencies).to(x.dtype)
 
 
 def correlation(x: Tensor, target: Tensor) -> Tensor:

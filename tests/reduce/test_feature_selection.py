@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.feature_selection import VarianceThreshold, chi2, f_classif, r_regression
 from sklearn.metrics import mutual_info_score
 
+from kdtutor.measure import peak_memory
 from kdtutor.reduce import (
     binned_entropy,
     chi_square,
@@ -111,6 +112,12 @@ def test_correlation_equals_scikit_learn_s_and_stays_within_one(case, seed):
         torch.testing.assert_close(ours[:, k], correlation(x, target[:, k]))
     assert (ours[-1] == 0).all()
     torch.testing.assert_close(correlation(x, -3 * x[:, 0])[0].item(), -1.0)
+
+
+def test_binned_entropy_takes_no_more_memory_for_more_bins():
+    x = table(2000, 20, 0)
+    few, many = (peak_memory(lambda bins=bins: binned_entropy(x, bins)) for bins in (4, 64))
+    assert many <= few + 3 * 8 * 20 * 64
 
 
 @given(cases, st.integers(2, 20))
