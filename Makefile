@@ -32,7 +32,7 @@ doctor: setup
 
 # Two files at a time, one thread each: two processes with two threads each would wait for each other.
 test: setup system lint
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

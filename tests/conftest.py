@@ -26,11 +26,10 @@ def _seeded() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if torch.cuda.is_available():
+        return
     for item in items:
-        # With `-n`, the tests of a file run in one process; whole notebooks, a minute each, are shared out.
-        if "notebooks" not in item.keywords:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.name}"))
-        if "gpu" in item.keywords and not torch.cuda.is_available():
+        if "gpu" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU on this machine"))
 
 

@@ -50,7 +50,7 @@ def _with_gradients(f: Solution, h_s: Tensor, W_s: Tensor, *rest: Any) -> dict[s
 
 # --- laws: how much a chunked loss may hold at once ------------------------------------------------------------------------
 
-TOKENS, VOCABULARY, CHUNK = 32, 3000, 2
+TOKENS, VOCABULARY, CHUNK = 128, 600, 8
 
 
 def _held(f: Solution, g: Generator, backward: bool) -> float:
