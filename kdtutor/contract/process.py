@@ -126,8 +126,10 @@ def done(task: bytes) -> bytes:
         found = jobs[job.decode()](*artifacts)
     except (ValueError, TypeError) as error:
         refused = str(error)
-    except (MemoryError, RuntimeError):
+    except MemoryError:
         refused = "the network in it needs more memory than there is for it"
+    except RuntimeError as error:  # torch also says so where it finds no memory
+        refused = f"the network in it cannot be run: {error}"
     return json.dumps({"found": found, "refused": refused}).encode()
 
 

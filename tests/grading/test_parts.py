@@ -7,7 +7,8 @@ import nbformat
 import pytest
 
 from kdtutor.authoring.problems import BuildError
-from kdtutor.authoring.rules import read_unit
+from kdtutor.authoring.rules import grade_id, read_unit
+from kdtutor.authoring.source import Role
 from kdtutor.grading.assignment import load_assignment
 from kdtutor.grading.grade import Grader
 from kdtutor.grading.handed_in.intake import Submission
@@ -28,6 +29,8 @@ assert double(4) > 100, "too small"
 def test_a_part_has_a_name_of_its_own_in_the_books(tmp_path):
     course = lay_out(tmp_path, TEXT + PART)
     unit = read_unit(course.source(UNIT))
+    names = [grade_id(cell) for cell in unit.cells if cell.name == "double" and cell.role is Role.CHECK]
+    assert names == ["check_double", "check_double_measured"]
     assert [cell.keys["points"] for cell in unit.cells if cell.name == "double" and "points" in cell.keys] == [2, 4]
 
 

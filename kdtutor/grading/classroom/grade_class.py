@@ -88,9 +88,8 @@ def grade_class(
     with ExitStack() as undo:
         undo.enter_context(one_at_a_time(folder / unit))
         at_hand, tiers = _engine(undo, engine, scheduler, jobs or _cores(), trust)
-        if sha256 is None or regrade:
-            at_hand.get_ready()
         if sha256 is None:
+            at_hand.get_ready()
             assignment = _read(course, unit)
             sha256 = assignment.sha256
             remember(course, unit, folder / unit, key, sha256)
