@@ -120,6 +120,9 @@ for a, b in zip(lost, speedup):
     said = clauses_kept(found, terms)
     wanted = {"bytes": 10000 * a <= 5000, "accuracy": 100 * a <= 40.0, "latency": b >= 0.5}
     assert said == wanted, "a clause is judged wrongly for fresh measurements"
+found = {"bytes": 7, "accuracy": 0.5, "teacher_accuracy": 0.75, "seconds": 2.0, "teacher_seconds": 3.0}
+terms = {"most_bytes": 7, "most_points_lost": 25.0, "least_speedup": 1.5}
+assert all(clauses_kept(found, terms).values()), "a clause that is just kept is taken as broken"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -140,6 +143,7 @@ def relative_latency(teacher, mine, clock, warmup=3, pairs=9):
     """Median over `pairs` pairs of (seconds of mine()) / (seconds of teacher()); below 1 mine is faster.
 
     teacher, mine: functions to be called without arguments. clock: returns the time in seconds.
+    pairs: an odd number.
     First `warmup` times teacher() and mine(), not timed. Then `pairs` times: teacher() timed, right
     after it mine() timed, their ratio kept.
     Example: pairs (4 s, 1 s), (8 s, 2 s), (4 s, 3 s): ratios 0.25, 0.25, 0.75, so the answer is 0.25.
@@ -155,9 +159,7 @@ def relative_latency(teacher, mine, clock, warmup=3, pairs=9):
         between = clock()
         mine()
         ratios.append((clock() - between) / (between - start))
-    ratios.sort()
-    middle = pairs // 2
-    return ratios[middle] if pairs % 2 else (ratios[middle - 1] + ratios[middle]) / 2
+    return sorted(ratios)[pairs // 2]
     ### END SOLUTION
 
 # %% check="relative_latency" points=2

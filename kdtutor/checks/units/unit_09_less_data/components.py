@@ -100,7 +100,7 @@ principal_components = Exercise(
         Mistake("not centred", lambda x, k: _of(x, k, x.mean(0)),
                 "Your directions are those of x itself: the first one points at where the data lie, not along their spread. "
                 "What has to happen to x before?"),
-        Mistake("features scaled", lambda x, k: _of((x - x.mean(0)) / x.std(0), k, x.mean(0)),
+        Mistake("features scaled", lambda x, k: _of((x - x.mean(0)) / x.std(0).clamp_min(1e-6), k, x.mean(0)),
                 "You divided each feature by its own deviation. That answers another question, with every feature equally "
                 "important; here the features keep their unit."),
         Mistake("smallest first", lambda x, k: (x.mean(0), _centred(x, min(x.shape))[1].flip(0)[:k],

@@ -21,10 +21,10 @@ def _prototypes(x: Tensor, y: Tensor, per_class: int) -> Parts:
 
 
 def _lloyd(points: Tensor, centroids: Tensor, rounds: int = 100, power: int = 2) -> tuple[Tensor, Tensor]:
-    """Centroids, and the members of each after the last round; an empty one makes NaN."""
+    """Centroids, and the members of each after the last round; an empty one stays where it is."""
     nearest = torch.cdist(points, centroids, p=power).argmin(1)
     for _ in range(rounds):
-        centroids = torch.stack([points[nearest == j].mean(0) for j in range(len(centroids))])
+        centroids = torch.stack([points[nearest == j].mean(0) if j in nearest else c for j, c in enumerate(centroids)])
         before, nearest = nearest, torch.cdist(points, centroids, p=power).argmin(1)
         if torch.equal(before, nearest):
             break
@@ -38,16 +38,21 @@ def _by_class(x: Tensor, y: Tensor, per_class: int, cluster: Any) -> Parts:
 
 
 def _clouds(g: torch.Generator, rows: int, features: int, count: int, per_class: int) -> Case:
-    """Classes of overlapping clouds on which no cluster ever runs empty, and one round is not enough."""
+    """Classes of overlapping clouds on which no cluster ever runs empty, one round is not enough and the metric matters."""
     while True:
         y = torch.arange(rows) % count
         x = torch.randn(rows, features, generator=g) + 2.0 * torch.randn(rows, 1, generator=g)
         x = x + 0.7 * y.unsqueeze(1)
-        found, once = (_by_class(x, y, per_class, lambda p, n=n: _lloyd(p, p[:per_class], n)) for n in (100, 1))
+        found, once, absolute = (
+            _by_class(x, y, per_class, lambda p, n=n, m=m: _lloyd(p, p[:per_class], n, m))
+            for n, m in ((100, 2), (1, 2), (100, 1))
+        )
+        one_metric = per_class == 1 or features == 1
         if (
             bool((found[2] > 0).all())
             and bool(found[0].isfinite().all())
             and (per_class == 1 or not torch.equal(found[2], once[2]))
+            and (one_metric or not torch.allclose(found[0], absolute[0], atol=0.05))
         ):
             order = _mixed(y, g)
             return x[order], y[order], per_class
@@ -110,7 +115,8 @@ def _by_one_hot(x: Tensor, y: Tensor, per_class: int) -> Parts:
         for _ in range(60):
             squares = (points[:, None] - centroids[None]).square().sum(-1)
             members = torch.nn.functional.one_hot(squares.argmin(1), per_class).float()
-            centroids = members.T @ points / members.sum(0)[:, None].clamp_min(1)
+            sizes = members.sum(0)[:, None]
+            centroids = torch.where(sizes > 0, members.T @ points / sizes.clamp_min(1), centroids)
         return centroids, squares.argmin(1)
 
     return _by_class(x, y, per_class, cluster)
@@ -134,11 +140,18 @@ def _stands_still(f: Solution, g: torch.Generator) -> bool:
     return True
 
 
+def _lost_all(f: Solution, g: torch.Generator) -> bool:
+    points, _, counts = f(torch.full((4, 2), 2.0), torch.zeros(4, dtype=torch.int64), 3)
+    return torch.equal(points, torch.full((3, 2), 2.0)) and counts.tolist() == [4, 0, 0]
+
+
 prototypes = Exercise(
     reference=_prototypes,
     inputs=_labelled,
     example=(torch.tensor([[0.0], [10.0], [1.0], [12.0], [5.0]]), torch.tensor([0, 0, 0, 0, 1]), 1),
     laws=[
+        Law("leaves a point that has lost all its samples where it is", _lost_all,
+            "A point without samples has no mean: it stays where it is and stands for 0 samples.", edge=True),
         Law("stands still", _stands_still,
             "At the end every prototype is the mean of those samples of its class that are nearest to it."),
         Law("counts every sample once",

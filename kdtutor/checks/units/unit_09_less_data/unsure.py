@@ -33,7 +33,7 @@ def _entropy(p: Tensor) -> Tensor:
 def _chosen(score: Any) -> Solution:
     """Right but for the score, larger meaning less sure."""
 
-    def chosen(probs: Tensor, k: int, mode: str, labels: Tensor | None) -> Tensor:
+    def chosen(probs: Tensor, k: int, mode: str = "unsure", labels: Tensor | None = None) -> Tensor:
         order = score(probs).argsort(descending=mode == "unsure", stable=True)
         return order[:k] if labels is None else _in_turns(order, labels)[:k]
 
@@ -49,7 +49,7 @@ def _in_turns(order: Tensor, labels: Tensor) -> Tensor:
     return order[torch.tensor(turn).argsort(stable=True)]
 
 
-def _queues(probs: Tensor, k: int, mode: str, labels: Tensor | None) -> Tensor:
+def _queues(probs: Tensor, k: int, mode: str = "unsure", labels: Tensor | None = None) -> Tensor:
     entropies = _entropy(probs).tolist()
     sign = -1 if mode == "unsure" else 1
     order = sorted(range(len(probs)), key=lambda i: (sign * entropies[i], i))
@@ -64,7 +64,7 @@ def _queues(probs: Tensor, k: int, mode: str, labels: Tensor | None) -> Tensor:
     return torch.tensor(chosen[:k])
 
 
-def _shares(probs: Tensor, k: int, mode: str, labels: Tensor | None) -> Tensor:
+def _shares(probs: Tensor, k: int, mode: str = "unsure", labels: Tensor | None = None) -> Tensor:
     """Class after class instead of in turns."""
     order = _chosen(_entropy)(probs, len(probs), mode, None)
     if labels is None:

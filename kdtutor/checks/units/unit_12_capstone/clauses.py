@@ -39,6 +39,8 @@ def _cases(g: Generator) -> list[tuple[Any, ...]]:
         _case(10000, 0.93, 0.955, 0.020, 0.011),  # better than its teacher, and not fast enough
         _case(400, 0.96, 0.90, 0.001, 0.9),  # slower by far
         _case(10000, 0.96, 0.955, 0.030, 0.016, 1.5),  # another speed is asked for
+        _case(10000, 0.75, 0.73505, 0.030, 0.010),  # 1.495 points lost
+        _case(10000, 0.75, 0.73495, 0.030, 0.010),  # 1.505 points lost
     ]
 
 
