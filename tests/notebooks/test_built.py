@@ -23,11 +23,11 @@ def test_no_solution_and_no_hidden_test_reaches_a_learner(unit):
 
 
 @pytest.mark.parametrize("unit", COURSE.units)
-def test_every_exercise_of_a_unit_has_its_entry_among_the_checks(unit):
+def test_every_exercise_of_a_unit_has_its_entry_among_the_checks_in_the_same_order(unit):
     notebook = nbformat.read(COURSE.learner_notebook(unit), as_version=4)
     marks = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
-    asked = {m["grade_id"] for m in marks if m.get("solution") and not m.get("grade")}
-    assert asked == set(exercises_by_unit().get(unit, {}))
+    asked = [m["grade_id"] for m in marks if m.get("solution") and not m.get("grade")]
+    assert asked == list(exercises_by_unit().get(unit, {}))
 
 
 @pytest.mark.parametrize("unit", COURSE.units)

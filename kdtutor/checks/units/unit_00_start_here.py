@@ -6,6 +6,8 @@ from torch import Tensor
 from kdtutor.checks.exercise import Exercise, Law, Mistake
 from kdtutor.checks.inputs import logits
 
+__all__ = ["top_1_accuracy"]
+
 
 def _top_1_accuracy(logits: Tensor, labels: Tensor) -> float:
     return (logits.argmax(-1) == labels).double().mean().item()

@@ -12,6 +12,8 @@ from kdtutor.checks.inputs import distribution_pairs, distribution_rows, distrib
 
 Generator = torch.Generator
 
+__all__ = ["soften", "entropy", "kl_divergence", "kd_loss", "kd_gradient", "which_divergence"]
+
 
 def _near(value: Tensor | float, wanted: Tensor | float, tolerance: float = 1e-4) -> bool:
     value, wanted = torch.as_tensor(value), torch.as_tensor(wanted)

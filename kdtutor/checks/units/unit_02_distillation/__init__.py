@@ -8,12 +8,12 @@ from kdtutor.checks.units.unit_02_distillation.mixing import distillation_loss
 from kdtutor.checks.units.unit_02_distillation.stepping import train_step
 
 __all__ = [
-    "cache_logits",
-    "class_weighted_kd_loss",
-    "correct_missing_class",
-    "distillation_loss",
-    "principle",
     "teacher_logits",
+    "distillation_loss",
     "train_step",
+    "cache_logits",
+    "correct_missing_class",
+    "class_weighted_kd_loss",
     "why_nan",
+    "principle",
 ]

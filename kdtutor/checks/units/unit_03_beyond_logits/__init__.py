@@ -9,14 +9,14 @@ from kdtutor.checks.units.unit_03_beyond_logits.reading import accuracy_to_repor
 from kdtutor.checks.units.unit_03_beyond_logits.similarity import similarity_loss
 
 __all__ = [
-    "accuracy_to_report",
-    "ahead_of_kd",
-    "attention_map",
-    "dist_loss",
-    "dkd_loss",
     "hint_loss",
-    "rkd_angle_loss",
-    "rkd_distance_loss",
+    "attention_map",
     "similarity_loss",
+    "rkd_distance_loss",
+    "rkd_angle_loss",
+    "dkd_loss",
+    "dist_loss",
     "standardize_logits",
+    "ahead_of_kd",
+    "accuracy_to_report",
 ]

@@ -10,15 +10,15 @@ from kdtutor.checks.units.unit_04_teachers_and_regimes.teachers import ema_updat
 from kdtutor.checks.units.unit_04_teachers_and_regimes.weights import transfer_weights, weight_pull
 
 __all__ = [
-    "ema_update",
     "ensemble_targets",
-    "entropy_weights",
-    "multi_task_loss",
     "mutual_losses",
-    "sparse_kd_loss",
+    "ema_update",
     "stage_without_labels",
+    "entropy_weights",
     "topk_targets",
+    "sparse_kd_loss",
     "transfer_weights",
     "weight_pull",
+    "multi_task_loss",
     "what_the_loop_trains",
 ]

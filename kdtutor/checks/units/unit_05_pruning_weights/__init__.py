@@ -11,13 +11,13 @@ from kdtutor.checks.units.unit_05_pruning_weights.shrinking import soft_threshol
 from kdtutor.checks.units.unit_05_pruning_weights.stepping import masked_step
 
 __all__ = [
-    "amount_for_threshold",
-    "cubic_sparsity",
-    "global_magnitude_masks",
     "magnitude_mask",
-    "masked_step",
     "random_mask",
-    "rewind",
+    "global_magnitude_masks",
     "sensitivity_scan",
+    "masked_step",
+    "cubic_sparsity",
+    "rewind",
     "soft_threshold",
+    "amount_for_threshold",
 ]

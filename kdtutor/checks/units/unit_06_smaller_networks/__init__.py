@@ -8,12 +8,4 @@ from kdtutor.checks.units.unit_06_smaller_networks.patterns import n_m_mask
 from kdtutor.checks.units.unit_06_smaller_networks.scoring import neuron_scores
 from kdtutor.checks.units.unit_06_smaller_networks.timing import time_it
 
-__all__ = [
-    "count_macs",
-    "drop_layers",
-    "n_m_mask",
-    "neuron_scores",
-    "remove_channels",
-    "remove_neurons",
-    "time_it",
-]
+__all__ = ["neuron_scores", "remove_neurons", "remove_channels", "drop_layers", "count_macs", "time_it", "n_m_mask"]

@@ -9,11 +9,11 @@ from kdtutor.checks.units.unit_07_quantisation.product import int8_linear
 
 __all__ = [
     "affine_parameters",
-    "calibrate",
+    "quantize_affine",
     "dequantize_affine",
+    "per_channel",
+    "calibrate",
     "int8_linear",
     "mean_quantize",
-    "per_channel",
     "power_of_two",
-    "quantize_affine",
 ]

@@ -9,12 +9,12 @@ from kdtutor.checks.units.unit_08_training_for_few_bits.step_size import learned
 from kdtutor.checks.units.unit_08_training_for_few_bits.straight_through import fake_quantize
 
 __all__ = [
-    "centroid_gradient",
     "fake_quantize",
-    "huffman_code_lengths",
-    "kmeans_codebook",
     "learned_step",
-    "pack_bits",
+    "kmeans_codebook",
+    "centroid_gradient",
     "stochastic_round",
+    "pack_bits",
+    "huffman_code_lengths",
     "stored_bytes",
 ]

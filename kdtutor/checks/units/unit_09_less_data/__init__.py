@@ -9,11 +9,11 @@ from kdtutor.checks.units.unit_09_less_data.prototypes import prototypes
 from kdtutor.checks.units.unit_09_less_data.unsure import coreset
 
 __all__ = [
-    "coreset",
-    "lasso",
-    "log_format",
-    "mutual_information",
     "principal_components",
     "prototypes",
+    "coreset",
+    "mutual_information",
     "recursive_elimination",
+    "lasso",
+    "log_format",
 ]

@@ -8,11 +8,11 @@ from kdtutor.checks.units.unit_10_language.reverse import reverse_kl
 from kdtutor.checks.units.unit_10_language.tokens import batchmean_factor, sequence_kd
 
 __all__ = [
-    "batchmean_factor",
-    "chunked_kd_loss",
-    "generalized_js",
-    "group_quantize",
-    "reverse_kl",
-    "sample_sequences",
     "sequence_kd",
+    "reverse_kl",
+    "generalized_js",
+    "sample_sequences",
+    "chunked_kd_loss",
+    "group_quantize",
+    "batchmean_factor",
 ]

@@ -8,13 +8,13 @@ from kdtutor.checks.units.unit_11_speech.retraining import prune_and_retrain
 from kdtutor.checks.units.unit_11_speech.streaming import stream_step
 
 __all__ = [
-    "answer_when_sure",
-    "causal_conv",
     "frames",
+    "power_spectrum",
+    "mel_filters",
     "log_mel",
     "mean_over_heard",
-    "mel_filters",
-    "power_spectrum",
     "prune_and_retrain",
+    "causal_conv",
     "stream_step",
+    "answer_when_sure",
 ]

@@ -5,4 +5,4 @@ from kdtutor.checks.units.unit_12_capstone.coding import decode_network, encode_
 from kdtutor.checks.units.unit_12_capstone.handed_in import artifact
 from kdtutor.checks.units.unit_12_capstone.ratio import relative_latency
 
-__all__ = ["artifact", "clauses_kept", "decode_network", "encode_network", "relative_latency"]
+__all__ = ["clauses_kept", "relative_latency", "encode_network", "decode_network", "artifact"]
