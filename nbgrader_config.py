@@ -33,6 +33,7 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "*.py"
 # What stands where a solution stood. The ellipsis lets an untouched notebook run through
 c.ClearSolutions.code_stub = {"python": "# Your code here\n..."}
 c.ClearSolutions.text_stub = "*Your answer here.*"
+c.GenerateAssignment.preprocessors.prepend(["kdtutor.authoring.card.AddCard"])  # the learner's progress, at the top
 c.InstantiateTests.enabled = False  # tests are written, not generated: the word AUTOTEST means nothing here
 
 # `nbgrader validate`, a learner's own run, is nbgrader's: an endless loop costs its own cell

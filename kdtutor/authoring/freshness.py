@@ -108,8 +108,9 @@ def stale_learner_folder(unit: Unit, course: Course) -> list[str]:
 
 
 def leaks(unit: str, root: Path) -> list[str]:
-    """Lines of solutions, hidden tests and sample answers that stand in a file under `course/<unit>/`, a sentence each.
+    """Lines in a file under `course/<unit>/` that learners must not see, a sentence each.
 
+    These are solutions, hidden tests, sample answers and what is said to instructors alone.
     A line counts when it is at least six characters long and stands nowhere in what the source shows learners.
     BuildError where the source breaks a rule: then nobody can say what is hidden.
     """
@@ -122,6 +123,9 @@ def leaks(unit: str, root: Path) -> list[str]:
         shown += [line for _, line in visible_lines(cell.source, regions)]
         for line, text in hidden_lines(cell.source, regions):
             secrets.setdefault(text.strip(), cell.at(line))
+    for aside in read.asides:
+        for number, text in enumerate(aside.source.split("\n"), start=1):
+            secrets.setdefault(text.strip(), aside.at(number))
     visible = "\n".join(shown)
     telling = {
         text: line

@@ -31,12 +31,16 @@ KINDS_OF = {
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit whose source breaks no rule."""
+    """A unit whose source breaks no rule.
+
+    cells: what its notebook holds. asides: cells for the instructor's book, which no notebook holds.
+    """
 
     name: str
     source: Path
     text: str
     cells: tuple[Cell, ...]
+    asides: tuple[Cell, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -62,7 +66,7 @@ def read_unit(source: Path, *, quote: bool = True) -> Unit:
     if source.parent.name != source.stem:
         words = f"the file {source.name} lies in the folder {source.parent.name}: both carry the unit's name"
         problems.append(Problem(path, 1, words))
-    if not cells:
+    if all(cell.instructor for cell in cells):
         problems.append(Problem(path, 1, "the file holds no cell"))
     problems += [Problem(path, cell.at(line), words) for cell, line, words in broken_rules(cells)]
     if quote:
@@ -74,7 +78,8 @@ def read_unit(source: Path, *, quote: bool = True) -> Unit:
         raise BuildError(problems)
     if quote:
         cells = [filled(cell, claims) for cell in cells]
-    return Unit(source.stem, source, text, tuple(cells))
+    asides = tuple(cell for cell in cells if cell.instructor)
+    return Unit(source.stem, source, text, tuple(cell for cell in cells if not cell.instructor), asides)
 
 
 def broken_rules(cells: list[Cell]) -> Iterator[Finding]:
@@ -109,6 +114,8 @@ def wrong_keys(cell: Cell) -> Iterator[Finding]:
     for key in ("difficulty", "minutes"):
         if key in cell.keys and cell.role is not Role.EXERCISE:
             yield cell, HEADER_LINE, f"{key} stands on exercise cells only"
+    if cell.instructor and (cell.kind != "markdown" or cell.role is not Role.ORDINARY):
+        yield cell, HEADER_LINE, "instructor marks ordinary markdown: a page for instructors quotes it"
     if cell.experiment and (cell.kind != "code" or cell.role not in (Role.ORDINARY, Role.GIVEN)):
         yield cell, HEADER_LINE, "experiment marks ordinary or given code: grading would skip this cell"
 

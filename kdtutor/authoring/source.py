@@ -12,6 +12,7 @@ stands anywhere after `# %%`, before or after the keys.
     # %% given="tools"                                  read-only, under a name that survives edits of its text
     # %% experiment                                     code that grading skips
     # %% given experiment tags=["hide-input"]           flags and keys together
+    # %% [markdown] instructor                          for the instructor's book alone: in no notebook
 
 Regions stand between markers, each alone on its line: `### BEGIN SOLUTION` and `### END SOLUTION` in exercises and
 answers, `### BEGIN HIDDEN TESTS` and `### END HIDDEN TESTS` in checks, `### BEGIN MARK SCHEME` and
@@ -33,16 +34,16 @@ import jupytext
 from kdtutor.authoring.problems import Problem
 
 NAMING_KEYS = ("exercise", "check", "answer", "given")
-KEYS = (*NAMING_KEYS, "part", "points", "experiment", "difficulty", "minutes", "tags")
-FLAGS = ("given", "experiment")
 EXPERIMENT = "experiment"
+INSTRUCTOR = "instructor"
+KEYS = (*NAMING_KEYS, "part", "points", EXPERIMENT, INSTRUCTOR, "difficulty", "minutes", "tags")
+FLAGS = ("given", EXPERIMENT, INSTRUCTOR)
 LONGEST_NAME = 50  # nbformat allows ids of 64 characters, and ours carry a prefix
 
 # Where jupytext begins a cell, as far as a line tells; in a string or a fenced block the same line begins none.
 HEADER = re.compile(r"^\s*#\s*%%(?:%*\s.*)?$")
 OTHER_HEADER = re.compile(r"^\s*#\s*(<codecell>|In\[[0-9 ]*\]:?)\s*$")
 LINE_KEY = "kdtutor_line"
-JUPYTEXT_OWN_KEYS = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker", LINE_KEY}
 
 
 class Role(StrEnum):
@@ -73,6 +74,11 @@ class Cell:
     @property
     def experiment(self) -> bool:
         return bool(self.keys.get(EXPERIMENT)) or EXPERIMENT in self.keys.get("tags", [])
+
+    @property
+    def instructor(self) -> bool:
+        """Whether the cell is for the instructor's book and stands in no notebook."""
+        return bool(self.keys.get(INSTRUCTOR))
 
     def at(self, line_in_cell: int) -> int:
         """The file's line of the cell's line (counted from 1)."""
@@ -176,8 +182,8 @@ def wrong_value(key: str, value: Any) -> str | None:
         return f"{key} is {value!r}: a positive number is needed"
     if key == "difficulty" and not (isinstance(value, int) and number and 1 <= value <= 5):
         return f"difficulty is {value!r}: a whole number from 1 to 5 is needed"
-    if key == EXPERIMENT and value is not True:
-        return f"experiment is {value!r}: it is a flag and takes no value"
+    if key in (EXPERIMENT, INSTRUCTOR) and value is not True:
+        return f"{key} is {value!r}: it is a flag and takes no value"
     if key in NAMING_KEYS and not (key == "given" and value is True) and not is_name(value):
         return f"{key} is {value!r}: a Python name of at most {LONGEST_NAME} characters is needed, in double quotes"
     return None

@@ -4,6 +4,7 @@ from kdtutor.checks.examine import examine
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Verdict
 from kdtutor.checks.notebook import CheckFailed, check, hint, predict, reveal, use
 from kdtutor.checks.overview import check_all
+from kdtutor.checks.progress_card import progress_card
 from kdtutor.checks.registry import exercises_by_unit
 from kdtutor.checks.secret import secret_generator, secret_labels, secret_logits
 
@@ -19,6 +20,7 @@ __all__ = [
     "exercises_by_unit",
     "hint",
     "predict",
+    "progress_card",
     "reveal",
     "secret_generator",
     "secret_labels",

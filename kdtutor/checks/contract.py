@@ -4,6 +4,7 @@ import os
 
 from kdtutor.checks.exercise import Verdict
 from kdtutor.checks.notebook import COLOURS, CheckFailed, Note, heading, show
+from kdtutor.checks.progress_card import keep
 from kdtutor.checks.secret import secret_generator
 from kdtutor.checks.untouched import untouched
 from kdtutor.contract import Clause, Contract, Measured, Runner, from_text, hidden_glyphs, measured
@@ -23,6 +24,8 @@ def check_clause(
     if "NBGRADER_EXECUTION" in os.environ and verdict.status != "passed":
         raise CheckFailed(verdict)
     show(Note(heading(verdict), verdict.message, COLOURS[verdict.status]))
+    if verdict.status != "not-attempted":
+        keep("artifact", verdict.status == "passed", clause)
 
 
 def _verdict(artifact: str, clause: Clause, found: dict[str, float], run: Runner | None) -> Verdict:

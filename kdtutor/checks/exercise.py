@@ -60,6 +60,7 @@ class Exercise:
     plan; none prints the solution. example: arguments small enough to show. observe(solution, *arguments): what to
     compare, where that is more than the returned value (a gradient, a model after a step). view(value): for an answer
     that is a value of which many are right (a file that can be read): what is compared, and said where it is wrong.
+    parts: what further checks of the same answer are about, where it has such.
     rtol, atol: a number is right within atol + rtol · |reference|.
     """
 
@@ -72,6 +73,7 @@ class Exercise:
     example: tuple[Any, ...] | None = None
     observe: Callable[..., Any] = call
     view: Callable[[Any], Any] = as_it_is
+    parts: tuple[str, ...] = ()
     rtol: float = 1e-4
     atol: float = 1e-5
 

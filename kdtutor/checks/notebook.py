@@ -9,6 +9,7 @@ from typing import Any
 from kdtutor.checks import predictions
 from kdtutor.checks.examine import examine
 from kdtutor.checks.exercise import Verdict
+from kdtutor.checks.progress_card import keep
 from kdtutor.checks.registry import find, name_of
 
 WORDS = {"passed": "Passed", "failed": "Not yet", "not-attempted": "Not attempted", "error": "It raised an error"}
@@ -52,6 +53,8 @@ def check(solution: Any, *, exercise: str | None = None) -> None:
     if "NBGRADER_EXECUTION" in os.environ and verdict.status != "passed":
         raise CheckFailed(verdict)
     show(Note(heading(verdict), verdict.message, COLOURS[verdict.status]))
+    if verdict.status != "not-attempted":
+        keep(verdict.exercise, verdict.status == "passed")
 
 
 def hint(solution: Any, *, exercise: str | None = None) -> None:

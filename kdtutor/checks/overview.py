@@ -8,6 +8,7 @@ from typing import Any
 from kdtutor.checks.examine import examine
 from kdtutor.checks.exercise import Verdict
 from kdtutor.checks.notebook import COLOURS, WORDS, show
+from kdtutor.checks.progress_card import keep
 from kdtutor.checks.registry import exercises_by_unit
 
 NOT_DEFINED = "not defined"
@@ -56,7 +57,11 @@ def check_all(unit: str | None = None) -> None:
     here = exercises_by_unit().get(chosen)
     if here is None:
         raise ValueError(f"there is no unit {chosen!r} with exercises: units are {', '.join(exercises_by_unit())}")
-    show(Overview(chosen, [examine(name, names[name]) if name in names else name for name in here]))
+    rows = [examine(name, names[name]) if name in names else name for name in here]
+    show(Overview(chosen, rows))
+    for row in rows:
+        if isinstance(row, Verdict) and row.status != "not-attempted":
+            keep(row.exercise, row.status == "passed")
 
 
 def _unit_of(names: Mapping[str, Any]) -> str:

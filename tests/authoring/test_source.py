@@ -100,7 +100,7 @@ def test_the_cell_mark_of_another_format_is_refused():
     [
         ("givn", "unknown key givn: a header knows exercise, check, answer, given"),
         ("A title", "unknown key A"),
-        ('excercise="soften"', "unknown key excercise"),
+        ('excercise="soften"', "unknown key excercise"),  # codespell:ignore
         ('language="bash"', "unknown key language"),
         ('active="py"', "unknown key active"),
         ('name="x"', "unknown key name"),

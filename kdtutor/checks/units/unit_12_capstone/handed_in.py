@@ -2,14 +2,14 @@
 
 import base64
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from kdtutor import models, quantize
 from kdtutor.checks.exercise import Exercise, Mistake
-from kdtutor.contract import as_text, from_text
+from kdtutor.contract import Clause, as_text, from_text
 from kdtutor.contract.process import reads
 
 READS = "the file holds a network for the glyphs"
@@ -48,6 +48,7 @@ _broken = {name: torch.full_like(value, torch.nan) for name, value in _small.ite
 artifact = Exercise(
     reference=as_text(_good),
     view=_view,
+    parts=get_args(Clause),
     mistakes=[
         Mistake("no text of as_text", "artifact.kdqa",
                 "That is a file's name, or bytes as Python prints them. What is handed in is the text that as_text(data) gives."),
