@@ -83,7 +83,7 @@ def fit(
     steps = recipe.steps(len(inputs))
     with seeded(seed_of_layers(seed), device):
         order, draws = order_of(seed), views_of(seed, device)
-        run = Run(model, optimizer, {"order": order, "views": draws, **_global_generators(device)}, History())
+        run = Run(model, optimizer, {"order": order, "views": draws, **global_generators(device)}, History())
         if checkpoint:
             resume(checkpoint, run, identity)
         history = run.history
@@ -127,7 +127,7 @@ def epoch_mean(values: list[Tensor], samples: int, batch_size: int) -> Tensor:
     return torch.tensordot(weights, first, 1) / samples
 
 
-def _global_generators(device: torch.device) -> dict[str, Generator]:
+def global_generators(device: torch.device) -> dict[str, Generator]:
     """The generators that layers draw from: the CPU's, and the GPU's where the model is on one."""
     generators: dict[str, Any] = {"layers": torch.default_generator}
     if device.type == "cuda":

@@ -1,7 +1,9 @@
 """Many trainings at once: the students are stacked into one batched model, and each learns as it would alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +12,7 @@ from tqdm.auto import tqdm
 from kdtutor.models import seeded
 from kdtutor.training.batches import BatchOf, order_of, require_rows, seed_of_layers, views_of
 from kdtutor.training.device import default_device
-from kdtutor.training.fit import Loss, epoch_mean
+from kdtutor.training.fit import Loss, epoch_mean, global_generators
 from kdtutor.training.history import History
 from kdtutor.training.recipe import Recipe, optimizer_for
 from kdtutor.training.stacked import Stacked
@@ -50,6 +52,42 @@ def fit_many(
     do not fit; FloatingPointError naming the students whose loss is not finite.
     """
     recipe = recipe or Recipe()
+    epochs = epochs_of_many(
+        models,
+        inputs,
+        targets,
+        losses,
+        recipe,
+        seeds=seeds,
+        device=device,
+        evaluate=evaluate,
+        after_step=after_step,
+        views=views,
+    )
+    *_, histories = tqdm(epochs, label, recipe.epochs, leave=False, unit="epoch", delay=1)
+    return histories
+
+
+def epochs_of_many(
+    models: Sequence[nn.Module],
+    inputs: Tensor | Sequence[Tensor],
+    targets: Targets | Sequence[Targets],
+    losses: Loss | Sequence[Loss],
+    recipe: Recipe | None = None,
+    *,
+    seeds: Sequence[int],
+    device: torch.device | str | None = None,
+    evaluate: Callable[[nn.Module], float] | None = None,
+    after_step: Callable[[nn.Module], object] | None = None,
+    views: BatchOf | None = None,
+) -> Generator[list[History], None, None]:
+    """`fit_many`, stopping after each epoch to hand over the histories so far: one epoch longer at every turn.
+
+    Between two turns the models are in evaluation mode and may be asked, not changed, and the global generators are as
+    the caller left them. Closing the iterator ends the training there. Arguments and errors as in `fit_many`; errors
+    come with the first turn.
+    """
+    recipe = recipe or Recipe()
     S = len(models)
     if len(seeds) != S:
         raise ValueError(f"seeds has {len(seeds)} entries for {S} models: one a model is needed")
@@ -73,9 +111,10 @@ def fit_many(
         optimizer = optimizer_for(recipe, stacked.parameters.values())
         trained = optimizer.param_groups[0]["params"]
         steps, histories = recipe.steps(N), [History() for _ in models]
-        with seeded(seed_of_layers(seeds[0]), device):
-            orders, draws = [order_of(seed) for seed in seeds], [views_of(seed, device) for seed in seeds]
-            for epoch in tqdm(range(recipe.epochs), label, leave=False, unit="epoch", delay=1):
+        orders, draws = [order_of(seed) for seed in seeds], [views_of(seed, device) for seed in seeds]
+        drawn: dict[str, Any] = {}
+        for epoch in range(recipe.epochs):
+            with _layers_draw_on(drawn, seed_of_layers(seeds[0]), device):
                 for model in models:
                     model.train()
                 index = torch.stack([torch.randperm(N, generator=order) for order in orders]).to(device)
@@ -99,8 +138,20 @@ def fit_many(
                     history.add(mean, recipe.lr, f"the loss of student {number} (seed {seeds[number]})")
                     if evaluate is not None:
                         history.evaluations.append(float(evaluate(model)))
+            for history in histories:
+                history.seconds += perf_counter() - began
+            yield histories
+            began = perf_counter()
     finally:
         stacked.release()
-    for history in histories:
-        history.seconds = perf_counter() - began
-    return histories
+
+
+@contextmanager
+def _layers_draw_on(drawn: dict[str, Any], seed: int, device: torch.device) -> Iterator[None]:
+    """Inside, layers draw from `seed` the first time and go on where they stopped the next; outside nothing changes."""
+    with seeded(seed, device):
+        generators = global_generators(device)
+        for name, state in drawn.items():
+            generators[name].set_state(state)
+        yield
+        drawn.update({name: generator.get_state() for name, generator in generators.items()})

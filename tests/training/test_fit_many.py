@@ -9,7 +9,7 @@ from torch import nn
 
 from kdtutor.distill import dist_loss, distillation_loss, kd_loss
 from kdtutor.models import cnn, mlp, residual_cnn
-from kdtutor.training import Recipe, fit, fit_many
+from kdtutor.training import Recipe, epochs_of_many, fit, fit_many
 
 N, C = 100, 6
 RECIPE = Recipe(epochs=3, batch_size=32, weight_decay=0.05)
@@ -343,3 +343,36 @@ def test_bad_input_is_refused_by_name(call, words):
     x, _, y = data(torch.float32)
     with pytest.raises(ValueError, match=words):
         call(x, y)
+
+
+def test_epoch_by_epoch_gives_what_one_run_gives_whatever_happens_in_between() -> None:
+    x, y = torch.randn(60, 4), torch.randint(3, (60,))
+    recipe = Recipe(epochs=3, batch_size=16)
+
+    def students() -> list[nn.Module]:
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            return [nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3)) for _ in range(2)]
+
+    whole, in_parts = students(), students()
+    fit_many(whole, x, (y,), F.cross_entropy, recipe, seeds=(3, 4))
+    before = torch.get_rng_state()
+    lengths = []
+    for histories in epochs_of_many(in_parts, x, (y,), F.cross_entropy, recipe, seeds=(3, 4)):
+        lengths.append([len(history.losses) for history in histories])
+        assert torch.equal(torch.get_rng_state(), before), "the caller's generator moved"
+        torch.rand(7)
+        before = torch.get_rng_state()
+    assert lengths == [[1, 1], [2, 2], [3, 3]]
+    for one, other in zip(whole, in_parts, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_a_closed_run_leaves_the_models_with_memory_of_their_own() -> None:
+    x, y = torch.randn(60, 4), torch.randint(3, (60,))
+    models = [nn.Linear(4, 3) for _ in range(2)]
+    run = epochs_of_many(models, x, (y,), F.cross_entropy, Recipe(epochs=5), seeds=(0, 1))
+    next(run)
+    assert models[0].weight.untyped_storage().data_ptr() == models[1].weight.untyped_storage().data_ptr()
+    run.close()
+    assert models[0].weight.untyped_storage().data_ptr() != models[1].weight.untyped_storage().data_ptr()
