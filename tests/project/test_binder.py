@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OTHER_NAMES = {"pytorch-cpu": "torch", "matplotlib-base": "matplotlib"}
 NOT_A_PIN = {"python", "pip"}
-# Learners on Binder neither test, nor grade on a cluster, nor load torchvision's data sets, and 2 GB is tight.
+# Learners on Binder neither test, nor grade on a cluster, nor load torchvision's data sets, nor present to a class, nor
+# make the web site, and 2 GB is tight.
 LEFT_OUT = {
     "torchvision",
     "distributed",
@@ -24,6 +25,13 @@ LEFT_OUT = {
     "hypothesis",
     "nbval",
     "playwright",
+    "axe-playwright-python",
+    "codespell",
+    "voila",
+    "sphinx",
+    "myst-nb",
+    "furo",
+    "sphinx-mathjax-offline",
     "ruff",
     "mypy",
     "import-linter",

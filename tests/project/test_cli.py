@@ -18,7 +18,7 @@ def test_help_names_every_command():
     shown = kdtutor("--help").stdout
     commands = (
         *("lab", "build", "results", "validity", "doctor", "grade", "feedback", "report", "check"),
-        *("grade-demo", "bench"),
+        *("grade-demo", "bench", "site"),
     )
     for command in commands:
         assert command in shown

@@ -1,0 +1,1 @@
+"""What an instructor takes to class: a unit as slides, and the instructor's book."""
