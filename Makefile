@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: lab test build results grade-demo doctor setup system lint clean
+.PHONY: lab test build results grade-demo demo site doctor setup system lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,8 @@ help:
 	@echo "make build       build the notebooks of course/ and solutions/ from the text sources"
 	@echo "make results     measure the units' claims again (minutes)"
 	@echo "make grade-demo  grade a sample class"
+	@echo "make demo        open the live explorers full-screen, for a projector"
+	@echo "make site        make a web site of the course in site/, without solutions, to be read offline"
 	@echo "make doctor      say what this machine has and what is missing"
 
 lab: setup
@@ -26,6 +28,12 @@ results: setup
 
 grade-demo: setup
 	@$(BIN)/kdtutor grade-demo $(ARGS)
+
+demo: setup
+	@$(BIN)/kdtutor demo $(ARGS)
+
+site: setup
+	@$(BIN)/kdtutor site $(ARGS)
 
 doctor: setup
 	@$(BIN)/kdtutor doctor
@@ -59,4 +67,4 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) artifacts .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) artifacts site .pytest_cache .hypothesis .mypy_cache .ruff_cache

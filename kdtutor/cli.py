@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from kdtutor.authoring import Course
 
 app = typer.Typer(
-    help="kdtutor: a course on model compression, its notebooks and their grading.",
+    help="A course on making neural networks smaller: its notebooks, and what it takes to teach and grade them. "
+    "Begin with `kdtutor lab`; `kdtutor COMMAND --help` says more of each.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+new = typer.Typer(help="Begin a unit or an exercise from a template that passes the tests.", no_args_is_help=True)
 console = Console()
+
+LEARN, TEACH, GRADE, MAKE = "Learn", "Teach", "Grade a class", "Make and prove the course"
 
 
 class Engine(Enum):
@@ -27,6 +31,9 @@ class Engine(Enum):
 
     local = "local"
     dask = "dask"
+
+
+app.add_typer(new, name="new", rich_help_panel=MAKE)
 
 
 def main() -> None:
@@ -38,7 +45,7 @@ def main() -> None:
         sys.exit(1)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(rich_help_panel=LEARN, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
     """Open JupyterLab on the course. What follows is handed to JupyterLab, such as --no-browser or --port 9000."""
     from kdtutor.authoring import build_learner_notebooks
@@ -47,7 +54,7 @@ def lab(context: typer.Context) -> None:
     if not any(course.released.glob("*/*.ipynb")):
         console.print("The learner notebooks are not there yet: making them.")
         build_learner_notebooks(course.root)
-    # JupyterLab without its news prompt and without nbgrader's panels for authors, which learners would trip over
+    # Without JupyterLab's news prompt, nbgrader's panels for authors and Voila's button, which learners would trip over
     ours = Path(__file__).parent / "lab_config"
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
         filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(ours)])
@@ -63,9 +70,30 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *arguments, *context.args])
 
 
-@app.command()
+@app.command(rich_help_panel=TEACH, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def demo(
+    context: typer.Context,
+    ask: Annotated[bool, typer.Option(help="ask for predictions before the explorers show what was measured")] = True,
+) -> None:
+    """Open the explorers full-screen for a projector. What follows is handed to Voila: --no-browser, --port=9000."""
+    from platformdirs import user_cache_path
+
+    from kdtutor.demos import served
+
+    folder = Path(os.environ.get("KDTUTOR_CACHE") or user_cache_path("kdtutor"))
+    notebook = served.write_notebook(folder / "demo", ask=ask)
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(
+        filter(None, [os.environ.get("JUPYTER_PATH"), str(served.JUPYTER_PATH)])
+    )
+    os.execv(sys.executable, [sys.executable, "-m", "voila", *served.voila_arguments(notebook), *context.args])
+
+
+@app.command(rich_help_panel=MAKE)
 def build(
     units: Annotated[list[str] | None, typer.Argument(help="units, such as 01_soft_targets; none: all")] = None,
+    learners: Annotated[
+        bool, typer.Option("--learners", help="make the learners' notebooks of all units again, running nothing")
+    ] = False,
 ) -> None:
     """Build the notebooks of solutions/ and course/ from the text sources, running every cell."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -73,6 +101,12 @@ def build(
     from kdtutor import authoring
 
     course = _course()
+    if learners:
+        if units:
+            raise ValueError("--learners makes those of all units: leave the units out")
+        for made in authoring.build_learner_notebooks(course.root):
+            console.print(course.named(made), highlight=False)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} cells"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
         tasks: dict[str, Any] = {}
@@ -85,7 +119,7 @@ def build(
         authoring.build_all(course.root, units or (), progress=show)
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
 def results(
     units: Annotated[list[str] | None, typer.Argument(help="units to measure again; none: all")] = None,
 ) -> None:
@@ -100,7 +134,40 @@ def results(
     build(units)
 
 
-@app.command()
+@new.command("unit")
+def new_unit(
+    unit: Annotated[str, typer.Argument(help="its number and name, such as 14_my_unit")],
+    exercise: Annotated[str | None, typer.Argument(help="its first exercise; default: agreement_<number>")] = None,
+) -> None:
+    """Add a unit: source, checks, and its rows in the syllabus and the README."""
+    from kdtutor.scaffold.write import new_unit as write
+
+    _say_next(write(_course(), unit, exercise), unit)
+
+
+@new.command("exercise")
+def new_exercise(
+    unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
+    exercise: Annotated[str, typer.Argument(help="the name of the function that learners write")],
+) -> None:
+    """Add an exercise to a unit: its cells, its checks, its points and its row in the syllabus."""
+    from kdtutor.scaffold.write import new_exercise as write
+
+    _say_next(write(_course(), unit, exercise), unit)
+
+
+def _say_next(written: list[Path], unit: str) -> None:
+    for path in written:
+        console.print(_course().named(path), markup=False, highlight=False)
+    console.print(
+        f"It works as it stands: `kdtutor validity {unit}`, then `kdtutor build {unit}`. Now make it yours, one file "
+        "after the other; CONTRIBUTING.md goes through it.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command(rich_help_panel=MAKE)
 def validity(
     unit: Annotated[str | None, typer.Argument(help="one unit, such as 01_soft_targets; none: all")] = None,
     mutants: Annotated[
@@ -159,7 +226,7 @@ def _prove_grading(unit: str | None) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def doctor() -> None:
     """Say what this machine has, and what is missing and how to get it."""
     from kdtutor.doctor import examine_machine
@@ -174,7 +241,43 @@ def doctor() -> None:
             console.print(f"{finding.what}: {finding.remedy}", highlight=False, soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=TEACH)
+def slides(
+    unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
+    solutions: Annotated[bool, typer.Option("--solutions", help="show exercises and answers solved")] = False,
+    out: Annotated[Path | None, typer.Option(help="the file; default: build/slides/<unit>.html")] = None,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="open it in the browser")] = True,
+) -> None:
+    """Show a unit as slides: one file for any browser, no network needed. Space steps on, Esc shows them all."""
+    import webbrowser
+
+    from kdtutor.teaching.slides.page import write_slides
+
+    with console.status("making the slides"):
+        written = write_slides(_course(), unit, out, solutions=solutions)
+    console.print(str(written), markup=False, highlight=False, soft_wrap=True)
+    if show:
+        webbrowser.open(written.resolve().as_uri())
+
+
+@app.command(rich_help_panel=TEACH)
+def book(
+    out: Annotated[Path | None, typer.Option(help="its folder; default: grading/book")] = None,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="open it in the browser")] = True,
+) -> None:
+    """Write the instructor's book: for each unit a plan for the class, its known mistakes, sample answers, rubrics."""
+    import webbrowser
+
+    from kdtutor.teaching.book.write import write_book
+
+    with console.status("writing the book"):
+        written = write_book(_course(), out)
+    console.print(str(written), markup=False, highlight=False, soft_wrap=True)
+    if show:
+        webbrowser.open(written.resolve().as_uri())
+
+
+@app.command(rich_help_panel=GRADE)
 def grade(
     unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
     submitted: Annotated[
@@ -211,7 +314,7 @@ def grade(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def check(
     unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
     notebook: Annotated[Path | None, typer.Argument(help="your notebook; default: the unit's own in course/")] = None,
@@ -225,7 +328,30 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
+def progress(
+    unit: Annotated[str | None, typer.Argument(help="one unit, such as 01_soft_targets; none: all")] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="delete what is kept, of the unit or of all")] = False,
+) -> None:
+    """Show which exercises you have done, tried or not touched, as your notebooks' checks saw them."""
+    from kdtutor.checks.progress import forget_progress, progress_folder
+
+    if forget:
+        console.print(f"{forget_progress(unit)} entries deleted.", highlight=False)
+        return
+    from kdtutor import authoring
+    from kdtutor.checks.progress_table import progress_table
+
+    console.print(progress_table(authoring.exercise_order(_course()), unit))
+    console.print(
+        f"Kept on this computer alone, in {progress_folder()}; grading neither reads nor writes it. "
+        "kdtutor progress --forget deletes it.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command(rich_help_panel=GRADE)
 def feedback(
     unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
     only: Annotated[str | None, typer.Option(help="a learner; none: all")] = None,
@@ -247,7 +373,7 @@ def feedback(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=GRADE)
 def report(
     unit: Annotated[str, typer.Argument(help="the unit, such as 01_soft_targets")],
     anonymous: Annotated[bool, typer.Option("--anonymous", help="number the learners, quote none of them")] = False,
@@ -261,7 +387,7 @@ def report(
     console.print(str(written), markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command("grade-demo")
+@app.command("grade-demo", rich_help_panel=GRADE)
 def grade_demo() -> None:
     """Make a sample class, grade it, and show the scores and where each learner's feedback page lies."""
     from kdtutor.grading import demo
@@ -284,7 +410,20 @@ def grade_demo() -> None:
         console.print(f"{score.record.learner}: {course.named(score.feedback)}", highlight=False, soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=MAKE)
+def site(
+    out: Annotated[Path | None, typer.Option(help="the site's folder; default: site/ in the course")] = None,
+) -> None:
+    """Make a web site of the course from the executed notebooks, without solutions; it is read without a network."""
+    from kdtutor.site import build_site
+
+    course = _course()
+    with console.status("making the site"):
+        front_page = build_site(course, out or course.root / "site")
+    console.print(str(front_page), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=MAKE)
 def bench(
     only: Annotated[
         list[str] | None,

@@ -1,5 +1,7 @@
 """What every test shares: the devices to run on, a seed, and hypothesis without deadlines (timings here are noisy)."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +12,9 @@ from kdtutor.training import glyph_teacher
 
 hypothesis.settings.register_profile("kdtutor", deadline=None, max_examples=40, derandomize=True)
 hypothesis.settings.load_profile("kdtutor")
+
+# No test writes into the progress of the person who runs it, nor does a kernel that a test starts
+os.environ["KDTUTOR_PROGRESS"] = tempfile.mkdtemp(prefix="kdtutor-progress-")
 
 gpu = pytest.param("cuda", marks=pytest.mark.gpu)
 

@@ -20,11 +20,10 @@ _SOURCES = {
     "cifar-10": ("vision", "cifar10"),
     "cifar-100": ("vision", "cifar100"),
 }
-NEED_FILES = ("mnist", "fashion-mnist", "cifar-10", "cifar-100")
 
 
 def names() -> tuple[str, ...]:
-    """The names that `load` knows; those of NEED_FILES need files on disk, the others nothing."""
+    """The names that `load` knows; those of MNIST and CIFAR need files on disk, the others nothing."""
     return tuple(_SOURCES)
 
 

@@ -56,9 +56,15 @@ def load_assignment(course: Course, unit: str) -> Assignment:
             raise FileNotFoundError(f"{course.named(path)} is not there: run `kdtutor build {unit}` first")
     released, solved = (nbformat.read(path, as_version=4) for path in files)
     tests = {name: cell.source for cell in solved.cells if is_check(cell) if (name := grade_id(cell))}
-    checks = {name: cell for cell in released.cells if is_check(cell) if (name := grade_id(cell))}
-    if not checks or checks.keys() != tests.keys():
+    checks = {name for cell in released.cells if is_check(cell) if (name := grade_id(cell))}
+    if not checks or checks != tests.keys():
         raise ValueError(f"{unit}: the released notebook and the solved one have not the same checks: build it again")
+    return assignment_of(unit, released, tests)
+
+
+def assignment_of(unit: str, released: NotebookNode, tests: Mapping[str, str]) -> Assignment:
+    """The unit with these tests, one for each check of the released notebook."""
+    checks = {name: cell for cell in released.cells if is_check(cell) if (name := grade_id(cell))}
     # Outputs and execution counts change nothing that is graded
     graded = [[cell.cell_type, cell.source, cell.metadata] for cell in released.cells]
     return Assignment(

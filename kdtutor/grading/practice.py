@@ -4,7 +4,6 @@ The same rebuild and the same examination, in the same sandbox where this machin
 learner does not have: the hidden tests, and the course's key, so that other inputs are drawn than when it counts.
 """
 
-import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum
 
 from kdtutor.authoring.layout import Course
-from kdtutor.grading.assignment import Assignment
+from kdtutor.grading.assignment import Assignment, assignment_of
 from kdtutor.grading.grade import Grader
-from kdtutor.grading.handed_in.cell_roles import exercise_of, grade_id, in_records, is_check, is_solution, marks
+from kdtutor.grading.handed_in.cell_roles import grade_id, is_check, is_solution, marks
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.handed_in.submission import Unreadable, rebuild
 from kdtutor.grading.handed_in.submitted_cells import read_cells
-from kdtutor.grading.records.canonical_json import canonical
 from kdtutor.grading.records.record import Record
 from kdtutor.grading.sandbox import Tier, best
 
@@ -89,20 +87,10 @@ def as_handed_out(notebook: NotebookNode) -> NotebookNode:
 
 def visible(unit: str, released: NotebookNode) -> Assignment:
     """The unit with the tests that learners see. ValueError where the notebook holds none."""
-    checks = {name: cell for cell in released.cells if is_check(cell) and (name := grade_id(cell))}
-    if not checks:
+    tests = {name: cell.source for cell in released.cells if is_check(cell) and (name := grade_id(cell))}
+    if not tests:
         raise ValueError(f"the notebook holds no check of {unit}: is it the notebook of another unit?")
-    tests = {name: cell.source for name, cell in checks.items()}
-    graded = [[cell.cell_type, cell.source, cell.metadata] for cell in released.cells]
-    return Assignment(
-        unit=unit,
-        released=released,
-        tests=tests,
-        points={name: float(marks(cell)["points"]) for name, cell in checks.items()},
-        exercise_of={name: exercise_of(cell) for name, cell in checks.items()},
-        sha256=hashlib.sha256(canonical({"graded": graded, "tests": tests})).hexdigest(),
-        recorded={name: said for name, cell in checks.items() if (said := in_records(cell)) != exercise_of(cell)},
-    )
+    return assignment_of(unit, released, tests)
 
 
 def _read(path: Path) -> NotebookNode:

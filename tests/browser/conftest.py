@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +78,9 @@ def _wait_for(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"kdtutor lab did not answer within 90 seconds: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    """A page in a fresh Chromium; console errors end the test that caused them."""
+@contextmanager
+def chromium(profile: Path, width: int = 1280, height: int = 800) -> Iterator[Page]:
+    """A page in a fresh Chromium that keeps its profile in a folder; skips, or in CI fails, where there is none."""
     path = browser()
     if path is None:
         if os.environ.get("CI"):
@@ -88,11 +89,17 @@ def page(tmp_path: Path) -> Iterator[Page]:
     ARTIFACTS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            str(tmp_path / "profile"), executable_path=path, args=FLAGS, viewport={"width": 1280, "height": 800}
+            str(profile), executable_path=path, args=FLAGS, viewport={"width": width, "height": height}
         )
-        opened = context.new_page()
+        yield context.new_page()
+        context.close()
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """A page in a fresh Chromium; console errors end the test that caused them."""
+    with chromium(tmp_path / "profile") as opened:
         errors: list[str] = []
         opened.on("pageerror", lambda error: errors.append(str(error)))
         yield opened
-        context.close()
-        assert errors == []
+    assert errors == []

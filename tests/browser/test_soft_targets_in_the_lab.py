@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import ARTIFACTS, Lab
+from tests.browser.keep import keep
 
 WRONG = "def soften(logits, temperature):\n    return (logits * temperature).softmax(-1)"
 RIGHT = "def soften(logits, temperature):\n    return (logits / temperature).softmax(-1)"
@@ -49,7 +50,7 @@ def test_a_wrong_answer_is_named_a_right_one_passes_and_the_figure_appears(page:
     page.keyboard.press("Control+Enter")
     run(page, check)
     expect(check.locator(".jp-OutputArea")).to_contain_text("soften: not yet (temperature multiplied)", timeout=30_000)
-    page.screenshot(path=ARTIFACTS / "lab_named_mistake.png")
+    keep(page, "named_mistake")
 
     write(page, exercise, RIGHT)
     page.keyboard.press("Control+Enter")

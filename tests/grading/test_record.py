@@ -1,15 +1,11 @@
 """The record: nothing impossible can be in one, it is read strictly, and its signature holds."""
 
 import json
-import os
 import pickle
-import stat
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
-from threading import Barrier
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kdtutor.grading.records.record import (
@@ -18,42 +14,11 @@ from kdtutor.grading.records.record import (
     Check,
     Record,
     RecordError,
-    course_key,
     fingerprint,
-    read_record,
-    record_path,
-    secret_for,
     sign,
     verify,
-    write_record,
 )
-
-KEY, OTHER_KEY = bytes(range(32)), bytes(32)
-
-
-def check(**changes) -> Check:
-    return Check(**{"name": "soften", "points": 2, "verdict": "passed", "message": "Right.", "seconds": 0.25} | changes)
-
-
-def record(**changes) -> Record:
-    failed = check(name="kd_loss", points=3, verdict="failed", mistake="no T²", message="T² is missing.")
-    fields = {
-        "learner": "ada",
-        "unit": "01_soft_targets",
-        "status": "graded",
-        "checks": [check(), failed],
-        "repairs": ["Cells of the unit had been moved: they are back in the unit's order."],
-        "sandbox": "bubblewrap",
-        "seed": fingerprint("secret"),
-        "versions": {"torch": "2.14.1", "kdtutor": "0.1.0"},
-        "submission_sha256": "a" * 64,
-        "assignment_sha256": "b" * 64,
-    }
-    return Record(**fields | changes)
-
-
-def content(**changes) -> dict:
-    return json.loads(sign(record(), KEY).to_json()) | changes
+from tests.grading.sample_record import KEY, OTHER_KEY, check, content, record
 
 
 def read(changed: dict) -> Record:
@@ -345,141 +310,3 @@ def test_a_file_changed_anywhere_is_refused_or_does_not_verify_or_says_the_same(
     except RecordError:
         return
     assert found.evidence() == signed.evidence() or not verify(found, KEY)
-
-
-def test_a_record_is_written_whole_and_read_back(tmp_path):
-    path = record_path(tmp_path / "records", "01_soft_targets", "ada")
-    assert path == tmp_path / "records" / "01_soft_targets" / "ada.json"
-    signed = sign(record(), KEY)
-    write_record(signed, path)
-    assert read_record(path) == signed
-    assert [each.name for each in path.parent.iterdir()] == ["ada.json"]
-
-
-def test_a_full_disk_leaves_the_old_record(tmp_path, monkeypatch):
-    path = tmp_path / "ada.json"
-    write_record(sign(record(), KEY), path)
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_record(sign(record(repairs=[]), KEY), path)
-    assert read_record(path) == sign(record(), KEY)
-    assert [each.name for each in tmp_path.iterdir()] == ["ada.json"]
-
-
-def test_an_unsigned_record_is_not_written(tmp_path):
-    with pytest.raises(RecordError, match="only a signed record is written"):
-        write_record(record(), tmp_path / "ada.json")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_holds_no_record_is_named(tmp_path):
-    (tmp_path / "ada.json").write_text("{}")
-    with pytest.raises(RecordError, match=r"ada\.json: the record lacks"):
-        read_record(tmp_path / "ada.json")
-
-
-@pytest.mark.parametrize("name", ["../ada", "a/b", "", "."])
-def test_no_name_leads_out_of_the_records(tmp_path, name):
-    with pytest.raises(RecordError):
-        record_path(tmp_path, "01_soft_targets", name)
-    with pytest.raises(RecordError):
-        record_path(tmp_path, name, "ada")
-
-
-def test_the_course_key_is_made_once_and_readable_by_its_owner_alone(tmp_path):
-    path = tmp_path / "grading" / "course.key"
-    key = course_key(path)
-    assert len(key) == 32
-    assert course_key(path) == key
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [each.name for each in path.parent.iterdir()] == ["course.key"]
-    assert course_key(tmp_path / "another") != key
-
-
-def test_all_who_ask_at_once_get_one_key(tmp_path):
-    askers = 8
-    for attempt in range(20):
-        path, start = tmp_path / f"{attempt}.key", Barrier(askers)
-
-        def ask(asker, path=path, start=start):
-            start.wait(timeout=30)
-            return course_key(path)
-
-        with ThreadPoolExecutor(askers) as pool:
-            assert set(pool.map(ask, range(askers))) == {course_key(path)}
-    assert len(list(tmp_path.iterdir())) == 20
-
-
-def test_a_key_that_another_made_meanwhile_is_the_course_s(tmp_path, monkeypatch):
-    path = tmp_path / "course.key"
-    link = os.link
-
-    def late(source, target):
-        path.write_text("ab" * 32 + "\n")
-        link(source, target)
-
-    monkeypatch.setattr(os, "link", late)
-    assert course_key(path) == bytes.fromhex("ab" * 32)
-    assert [each.name for each in tmp_path.iterdir()] == ["course.key"]
-
-
-def test_a_key_that_others_could_read_is_closed_again(tmp_path):
-    path = tmp_path / "course.key"
-    key = course_key(path)
-    path.chmod(0o644)
-    assert course_key(path) == key
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("damage", [b"", b"abc\n", b"z" * 64 + b"\n", b"a" * 64, b"a" * 64 + b"\r\n"])
-def test_a_damaged_key_is_not_replaced_silently(tmp_path, damage):
-    path = tmp_path / "course.key"
-    path.write_bytes(damage)
-    with pytest.raises(ValueError, match="holds no course key"):
-        course_key(path)
-    assert path.read_bytes() == damage
-
-
-def test_a_full_disk_leaves_no_half_key(tmp_path, monkeypatch):
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        course_key(tmp_path / "course.key")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_learner_s_secret_is_the_same_at_every_regrade_and_nobody_else_s():
-    secret = secret_for(KEY, "ada", "01_soft_targets")
-    assert secret == secret_for(KEY, "ada", "01_soft_targets")
-    others = [
-        secret_for(KEY, "bob", "01_soft_targets"),
-        secret_for(KEY, "ada", "00_start_here"),
-        secret_for(OTHER_KEY, "ada", "01_soft_targets"),
-    ]
-    assert len({secret, *others}) == 4
-
-
-@given(st.tuples(st.text(), st.text()), st.tuples(st.text(), st.text()))
-@example(("ab", "c"), ("a", "bc"))
-def test_no_two_learners_and_units_share_a_secret(one, other):
-    assert (secret_for(KEY, *one) == secret_for(KEY, *other)) == (one == other)
-
-
-def test_the_seed_of_a_record_does_not_give_the_secret_away():
-    secret = secret_for(KEY, "ada", "01_soft_targets")
-    assert fingerprint(secret) == fingerprint(secret)
-    assert fingerprint(secret) not in secret
-    assert fingerprint(secret) != fingerprint(secret_for(KEY, "bob", "01_soft_targets"))
-
-
-def test_a_key_of_the_wrong_length_is_refused():
-    with pytest.raises(ValueError, match="a course key has 32"):
-        secret_for(b"short", "ada", "01_soft_targets")
-    with pytest.raises(ValueError, match="a course key has 32"):
-        sign(record(), b"")

@@ -220,7 +220,7 @@ model = nn.Sequential(nn.Linear(2, 2))
 mask = random_mask(torch.ones(2, 2), 0.5, torch.Generator())
 REFUSED = [
     (lambda: prunable_weights(reparametrised()), ValueError, "0 .Linear. computes its weight .* remove that first"),
-    (lambda: apply_masks_(model, {"0.wieght": mask}), ValueError, "masks names '0.wieght', .* it has 0.weight, 0.bias"),
+    (lambda: apply_masks_(model, {"0.waight": mask}), ValueError, "masks names '0.waight', .* it has 0.weight, 0.bias"),
     (lambda: apply_masks_(model, {"0.weight": mask[:1]}), ValueError, r"masks\['0.weight'\] has shape \(1, 2\)"),
     (lambda: apply_masks_(model, {"0.weight": mask.float()}), TypeError, r"masks\['0.weight'\] has dtype float32"),
     (lambda: apply_masks_(model, mask), TypeError, "masks is a Tensor: a dict"),

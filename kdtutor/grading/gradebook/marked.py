@@ -14,10 +14,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 
-from kdtutor.authoring.layout import Course
-from kdtutor.grading import places
 from kdtutor.grading.assignment import Assignment
-from kdtutor.grading.gradebook.by_person import is_there
 from kdtutor.grading.handed_in.cell_roles import grade_id, is_added, is_check, is_solution
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.handed_in.submission import Unreadable, rebuild
@@ -93,16 +90,6 @@ def marked_with(path: Path) -> tuple[str | None, str | None]:
         return made_from["record"], made_from["submission_sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return None, None
-
-
-def is_entered(course: Course, record: Record) -> bool:
-    """Whether the marked notebook of this very record is there: it is written when the scores are in the gradebook.
-
-    It costs a look at one file and asks no database; but an SQLite file that is gone holds nothing.
-    """
-    if not is_there(course.gradebook):
-        return False
-    return marked_with(places.autograded(course, record.unit, record.learner))[0] == record.signature
 
 
 def _telling(sentences: Iterable[str]) -> NotebookNode:

@@ -16,7 +16,7 @@ from pathlib import Path
 from kdtutor.grading.pages.inert_text import inert
 from kdtutor.grading.pages.page_style import STYLE
 
-VOID = ("meta", "br", "col")
+VOID = ("meta", "br", "col", "img", "link")
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9:-]*")
 
