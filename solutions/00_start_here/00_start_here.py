@@ -162,6 +162,22 @@ print(f"The teacher answers {accuracy:.1%} of the test pictures rightly.")
 # would be a little higher or lower. Comparisons in this course are therefore repeated and come with an interval.
 
 # %% [markdown]
+# ## What you will build
+#
+# Write a letter or a digit with the mouse or a finger. The teacher answers, and beside it four networks of the kind that this course makes:
+# one that learned from labels, one that learned from the teacher, a pruned one and one that computes in int8. Each is
+# trained on your machine when the cell runs for the first time, which takes some seconds.
+
+# %% experiment
+from kdtutor.demos import explore_drawing
+
+explore_drawing()
+
+# %% [markdown]
+# How to read it: each network names its three likeliest characters, with the bytes that it needs and the milliseconds
+# that it took. Where this page is only read and not run, pictures of three characters stand in for the canvas.
+
+# %% [markdown]
 # ## What to remember
 #
 # - A unit goes: a question, a prediction, a piece of mathematics, an exercise, a check, a result on a real model.

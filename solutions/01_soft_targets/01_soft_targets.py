@@ -386,6 +386,11 @@ plots.show(
 # factor out, and a loss that mixes teacher and labels turns into one with labels alone as you raise $T$, without any
 # error message.
 
+# %% [markdown] instructor
+# A derivation invites trust at every temperature. Ask at which temperature the approximation begins to hold,
+# and what has to be small for it: the logits divided by $T$, not $T$ alone. The factor belongs to the limit; the curve is
+# the truth.
+
 # %% [markdown]
 # ## What the teacher says about look-alikes
 #
@@ -420,6 +425,20 @@ plots.show(
 # {{ look_alikes.share | percent }} at $T = 4$; an O gets {{ look_alikes.share_of_o | percent }},
 # {{ look_alikes.times | .0f }} times less. No label contains this. Nobody told the teacher that I and 1 are alike; it
 # found out, and it passes it on to any student that listens to the whole distribution.
+
+# %% [markdown]
+# ## With your own hand
+#
+# The same teacher, one picture at a time. Say first what you expect, then move the temperature.
+
+# %% experiment
+from kdtutor.demos import explore_temperature
+
+explore_temperature()
+
+# %% [markdown]
+# How to read it: one picture shows the teacher's probabilities as $T$ grows, the other the entropy of its answer and the size of the
+# gradient with and without $T^2$. Where this page is only read and not run, still pictures stand in for the controls.
 
 # %% [markdown]
 # ## Reading critically: which loss is 0.16?

@@ -376,6 +376,26 @@ plots.show(
 # number.
 
 # %% [markdown]
+# ## The race, live
+#
+# Ten students on labels against ten that listen to the teacher, trained now, on your machine. Say who wins, and by how
+# much, before you press the button.
+
+# %% experiment
+from kdtutor.demos import explore_race
+
+explore_race()
+
+# %% [markdown]
+# How to read it: a line is the mean accuracy of ten seeds, the band around it spans them. The sentence below gives the
+# paired comparison as far as the race has run. Where this page is only read and not run, a still picture shows a race that was run.
+
+# %% [markdown] instructor
+# Before you show the second comparison, ask what the first one has proven. If someone says that distillation does not
+# work: what it has shown is that one learning rate suits one loss. "No gain" means that the interval excludes a
+# gain worth having; "cannot tell" means that it does not, and then the honest next step is more seeds.
+
+# %% [markdown]
 # ## Which temperature, which α?
 #
 # Now the settings of the loss, on a smaller and harder task: the first 1,000 pictures only, two students for every

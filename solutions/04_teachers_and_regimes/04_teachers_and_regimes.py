@@ -1324,6 +1324,10 @@ assert what_the_loop_trains == "labels, gradients summed", "another of the offer
 # untrained one; as printed it was {{ as_printed.accuracy.mean | .1f }} % with either. The test that finds such a fault
 # costs a minute and needs no insight: **change what should matter, and see whether anything changes.**
 
+# %% [markdown] instructor
+# A teacher that does not help is hard to believe. Let the class look for the fault first:
+# the learning rate, the temperature, the seeds. Only when each has been excluded is the finding worth its sentence.
+
 # %% [markdown]
 # ## Two interview questions
 #

@@ -754,6 +754,21 @@ record(
 # globally and three epochs, {{ gentle.reached.mean | .1f }} % and {{ after.global_90.mean | .1f }} %.
 
 # %% [markdown]
+# ## With your own hand
+#
+# One network, two ways of making it smaller: weights here and there, or whole neurons. Accuracy, bytes and milliseconds
+# are measured as you move the slider.
+
+# %% experiment
+from kdtutor.demos import explore_pruning
+
+explore_pruning()
+
+# %% [markdown]
+# How to read it: the curve is accuracy against what was removed, with a mark where you are; the sentence below holds
+# bytes and milliseconds. Where this page is only read and not run, still pictures stand in for the controls.
+
+# %% [markdown]
 # ## Winning tickets
 #
 # Question 3. The **lottery ticket hypothesis** says: inside a freshly initialised network there is a small one that
@@ -1132,6 +1147,11 @@ reveal("bytes of the zipped file with 90 % zeros over zipped without", sizes["zi
 #
 # So single weights at zero buy neither time nor memory by themselves. Unit 06 removes whole neurons and channels, which
 # does; unit 08 stores the zeros so that the file becomes smaller by more than any zip.
+
+# %% [markdown] instructor
+# Collect the predictions for time and bytes before anything runs. That neither changes surprises only
+# those who have committed themselves. Then ask what would have to be true of the kernel, or of
+# the file, for zeros to pay: that question leads to unit 06 and to unit 08.
 
 # %% [markdown]
 # ## Reading critically: what is an amount?

@@ -515,6 +515,10 @@ found = float(time_it(call, lambda: state["now"], wait, 4, 5))
 assert abs(found - sorted(seconds[4:])[2]) < 1e-4, "not the median of the timed calls"
 ### END HIDDEN TESTS
 
+# %% [markdown] instructor
+# The ratio of operations is what a paper promises and the ratio of milliseconds is what a user gets. Have two groups
+# measure with different batch sizes and compare: where they disagree, both may be right.
+
 # %% [markdown]
 # ## Signature experiment: promised and measured
 #

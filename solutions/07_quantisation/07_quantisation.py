@@ -834,6 +834,10 @@ reveal("time of int8 over float32 for 64 x 64 weights and one row", ratios[64][1
 # numbers to convert, so the wider it is, the less the conversion weighs. A static range saves the first of the four
 # steps and no more. A processor without instructions for int8 products may win nothing at all.
 
+# %% [markdown] instructor
+# Ask in which layers int8 will be faster, and where the time goes in a small layer before you show the bars. The two
+# conversions around the product do not shrink with the product.
+
 # %% [markdown]
 # ## Reading critically: two formulas
 #
@@ -1083,6 +1087,20 @@ reveal("the best scheme with 4 bits", best)
 #
 # All of this is rounding a finished network. What training with the rounding in place can win back is the subject of
 # unit 08.
+
+# %% [markdown]
+# ## With your own hand
+#
+# Bits, scheme and calibration together, on weights and activations of a network that is trained already.
+
+# %% experiment
+from kdtutor.demos import explore_quantising
+
+explore_quantising()
+
+# %% [markdown]
+# How to read it: the histogram holds the values and the marks below it the grid that they are rounded to; the sentence
+# below holds error and accuracy. Where this page is only read and not run, still pictures stand in for the controls.
 
 # %% [markdown]
 # ## Reading critically: a test that cannot fail

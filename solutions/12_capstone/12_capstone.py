@@ -125,6 +125,10 @@ terms = {"most_bytes": 7, "most_points_lost": 25.0, "least_speedup": 1.5}
 assert all(clauses_kept(found, terms).values()), "a clause that is just kept is taken as broken"
 ### END HIDDEN TESTS
 
+# %% [markdown] instructor
+# Have two groups time the same network, one with a video playing beside it. Their milliseconds differ; their ratios
+# should not. If they do as well, look for what the two calls of a pair do not share: caches, the first call, threads.
+
 # %% [markdown]
 # ## Twice as fast as what?
 #
