@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from rich.console import Console
 
-from kdtutor import cli
+from kdtutor.cli import app
 from kdtutor.grading.classroom import grade_class as classroom
 from kdtutor.grading.classroom import terminal
 from kdtutor.grading.classroom.class_table import class_table
@@ -168,7 +168,7 @@ def test_the_command_hands_on_what_it_was_given(course, monkeypatch):
     from typer.testing import CliRunner
 
     given = {}
-    monkeypatch.setattr(cli, "_course", lambda: course)
+    monkeypatch.setattr("kdtutor.cli.grade.course", lambda: course)
     monkeypatch.setattr(terminal, "grade", lambda course_, unit, console, **options: given.update(options, unit=unit))
     words = [
         "grade",
@@ -184,7 +184,7 @@ def test_the_command_hands_on_what_it_was_given(course, monkeypatch):
         "--scheduler",
         "tcp://h:1",
     ]
-    outcome = CliRunner().invoke(cli.app, [*words, "--only", "a", "--only", "b", "--regrade", "--trust-submissions"])
+    outcome = CliRunner().invoke(app, [*words, "--only", "a", "--only", "b", "--regrade", "--trust-submissions"])
     assert outcome.exit_code == 0, outcome.output
     assert {key: str(value) for key, value in given.items()} == {
         "unit": UNIT,

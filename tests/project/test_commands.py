@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from kdtutor.cli import GRADE, LEARN, MAKE, TEACH, app
+from kdtutor.cli.app import GRADE, LEARN, MAKE, TEACH, app
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS: Any = typer.main.get_command(app)
