@@ -32,6 +32,7 @@ LEFT_OUT = {
     "myst-nb",
     "furo",
     "sphinx-mathjax-offline",
+    "sphinx-revealjs",
     "ruff",
     "mypy",
     "import-linter",
