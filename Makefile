@@ -41,8 +41,7 @@ doctor: setup
 # Two files at a time, one thread each, since two processes of two threads would wait for each other. Then the learners'
 # notebooks, each by itself, because their time is measured.
 test: setup system lint
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not notebooks" $(ARGS)
-	@$(BIN)/python -m pytest -m notebooks $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from kdtutor.training import glyph_teacher
+from tests.one_machine import OneMachine
 
 hypothesis.settings.register_profile("kdtutor", deadline=None, max_examples=40, derandomize=True)
 hypothesis.settings.load_profile("kdtutor")
@@ -30,6 +32,19 @@ def _seeded() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session")
+def _machine(tmp_path_factory: pytest.TempPathFactory) -> OneMachine:
+    folder = tmp_path_factory.getbasetemp()
+    return OneMachine(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(autouse=True)
+def machine(_machine: OneMachine) -> Iterator[OneMachine]:
+    """Tests run side by side; one that measures seconds may take the machine alone, `with machine.alone():`."""
+    with _machine.shared():
+        yield _machine
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if torch.cuda.is_available():
         return
@@ -39,8 +54,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def teacher_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that holds the glyph teacher, trained once for all tests that need it there."""
-    folder = tmp_path_factory.mktemp("cache")
-    glyph_teacher(cache=folder)
+def teacher_cache(_machine: OneMachine) -> Path:
+    """A cache folder that holds the glyph teacher, trained once for all tests that need it there, in all processes."""
+    folder = _machine.folder / "cache"
+    with _machine.one_at_a_time("teacher"):
+        glyph_teacher(cache=folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def explorers_cache(teacher_cache: Path, _machine: OneMachine) -> Path:
+    """The same folder, with the networks of the explorers in it."""
+    from kdtutor.demos import networks
+
+    with pytest.MonkeyPatch.context() as patch, _machine.one_at_a_time("networks"):
+        patch.setenv("KDTUTOR_CACHE", str(teacher_cache))
+        networks.students()
+        networks.lenet()
+    return teacher_cache

@@ -28,7 +28,7 @@ from kdtutor.grading.notebook_inside import INSIDE
 from kdtutor.grading.records.record import Check, Record, fingerprint, secret_for, sign
 from kdtutor.grading.sandbox import Limits, Tier, Warm, best
 from kdtutor.grading.sandbox.view import PACKAGE
-from kdtutor.grading.session import MOST_PROCESSES, CellError, ProcessesUsedUpError, Session
+from kdtutor.grading.session import CPU_SECONDS, MOST_PROCESSES, CellError, ProcessesUsedUpError, Session
 from kdtutor.grading.versions import versions
 
 ENTRY = "kdtutor.grading.notebook_inside:serve"
@@ -152,9 +152,9 @@ class Grader:
         """Whether a cell is an exercise as it was handed out: it would undo what was written for it elsewhere."""
         return is_solution(cell) and self._stubs.get(grade_id(cell)) == cell.source.rstrip()
 
-    def session(self, seed: int, most: int = MOST_PROCESSES) -> Session:
-        """A notebook in the sandbox in which no cell has run yet."""
-        return Session(functools.partial(self._warm.fork, seed=seed), seed, most=most)
+    def session(self, seed: int, most: int = MOST_PROCESSES, cpu_seconds: float = CPU_SECONDS) -> Session:
+        """A notebook in the sandbox in which no cell has run yet. cpu_seconds: for one cell or one check."""
+        return Session(functools.partial(self._warm.fork, seed=seed), seed, most=most, cpu_seconds=cpu_seconds)
 
     def judged(self, session: Session, check: str, errors: Mapping[str, CellError] = NO_ERRORS) -> Finding:
         """What becomes of a check as the notebook stands now. errors: how the exercises' cells failed.

@@ -47,13 +47,14 @@ class ProcessesUsedUpError(Exception):
 class Session:
     """Runs cells in order. When the process ends, a new one is started, and what went well is run there again.
 
-    start: forks a confined process that serves `notebook_inside`. seed: of the process. most: how
-    many processes it may take.
+    start: forks a confined process that serves `notebook_inside`. seed: of the process. most: how many processes it
+    may take. cpu_seconds: for one cell or one check.
     """
 
     start: Callable[[], Process]
     seed: int
     most: int = MOST_PROCESSES
+    cpu_seconds: float = CPU_SECONDS
     cells: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     started: int = 0
@@ -129,7 +130,7 @@ class Session:
         assert self._inside is not None
         self._inside.fault = self._inside.fault or fault
         if watch.crossed:
-            return f"It was still running after {CPU_SECONDS:g} s of CPU time: does a loop never end?"
+            return f"It was still running after {self.cpu_seconds:g} s of CPU time: does a loop never end?"
         if isinstance(fault, TimeoutInside):
             return f"It gave no answer for {WAIT_SECONDS:g} s: does it wait for something, such as input()?"
         if isinstance(fault, InsideDied):
@@ -153,7 +154,7 @@ class Session:
         self._process = self.start()
         self.started += 1
         self._inside = Inside(SocketChannel(self._process.channel), timeout=WAIT_SECONDS)
-        self._watch = _Watch(self._process)
+        self._watch = _Watch(self._process, self.cpu_seconds)
 
     def _replay(self) -> None:
         assert self._inside is not None
@@ -178,9 +179,10 @@ def _run(inside: Inside, source: str) -> CellError | None:
 class _Watch:
     """Ends a process whose current cell or check has used its CPU time."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, cpu_seconds: float) -> None:
         self.crossed = False
         self._process = process
+        self._cpu_seconds = cpu_seconds
         self._task = 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -202,7 +204,7 @@ class _Watch:
                 used = self._process.cpu_seconds()
                 if now != task:
                     task, at_its_begin = now, used
-                elif used - at_its_begin > CPU_SECONDS:
+                elif used - at_its_begin > self._cpu_seconds:
                     self.crossed = True
                     self._process.kill()
                     return

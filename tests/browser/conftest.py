@@ -36,7 +36,7 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory, teacher_cache: Path) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, explorers_cache: Path) -> Iterator[Lab]:
     """`kdtutor lab` on a copy of the course, as a learner has it."""
     place = tmp_path_factory.mktemp("lab")
     shutil.copy(ROOT / "nbgrader_config.py", place)
@@ -53,7 +53,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, teacher_cache: Path) -> Iterat
         f"--port={port}",
         "--IdentityProvider.token=browser-test",
     ]
-    home = {"HOME": str(place), "JUPYTER_CONFIG_DIR": str(place / "config"), "KDTUTOR_CACHE": str(teacher_cache)}
+    home = {"HOME": str(place), "JUPYTER_CONFIG_DIR": str(place / "config"), "KDTUTOR_CACHE": str(explorers_cache)}
     with (place / "lab.log").open("w") as log:
         server = subprocess.Popen(command, cwd=place, env=os.environ | home, stdout=log, stderr=log)
         try:

@@ -1,5 +1,6 @@
 """The explorers' page as a class sees it: Voila, Chromium, a mouse and a presenter's remote."""
 
+import os
 import re
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,7 +85,7 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory, explorers_cache: Path) -> Iterator[str]:
     """`kdtutor demo`, as an instructor starts it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -91,8 +93,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("demo") / "voila.log"
     address = f"http://localhost:{port}"
     command = [sys.executable, "-m", "kdtutor", "demo", "--no-browser", f"--port={port}"]
+    environment = os.environ | {"KDTUTOR_CACHE": str(explorers_cache)}
     with log.open("w") as written:
-        voila = subprocess.Popen(command, cwd=log.parent, stdout=written, stderr=written)
+        voila = subprocess.Popen(command, cwd=log.parent, env=environment, stdout=written, stderr=written)
         try:
             deadline = time.monotonic() + 60
             while not _answers(f"{address}/voila/static/require.min.js"):
@@ -116,7 +119,6 @@ def shown(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sho
         page.on("pageerror", lambda error: shown.errors.append(str(error)))
         page.on("console", lambda said: shown.errors.append(said.text) if said.type == "error" else None)
         page.goto(server)
-        # On a machine that has not opened the explorers before, their networks are trained now.
         expect(shown.room).to_have_count(1, timeout=120_000)
         yield shown
 

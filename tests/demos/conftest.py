@@ -1,4 +1,4 @@
-"""The networks of the explorers, trained once for these tests in a cache of their own."""
+"""The networks of the explorers, trained once for all tests, in a cache of their own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(teacher_cache: Path) -> Iterator[None]:
+def _own_cache(explorers_cache: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KDTUTOR_CACHE", str(teacher_cache))
+        patch.setenv("KDTUTOR_CACHE", str(explorers_cache))
         yield

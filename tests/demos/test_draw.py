@@ -1,5 +1,7 @@
 """Drawing: what is on the canvas is what five real networks answer about, in time."""
 
+from contextlib import nullcontext
+from statistics import median
 from time import perf_counter
 
 import pytest
@@ -12,6 +14,7 @@ from kdtutor.demos.answering import TOP, ask, file_bytes
 from kdtutor.demos.handwriting import as_glyph
 from kdtutor.demos.picture import png
 from kdtutor.training import predict
+from tests.one_machine import OneMachine
 
 O_PICTURE = "Test picture of O"
 
@@ -75,17 +78,21 @@ def test_what_they_say_is_in_the_words_and_in_the_alternative_texts() -> None:
     assert max(picture.figure.get_size_inches()[0] for picture in pictures) <= 4.6
 
 
-def test_an_answer_comes_within_150_milliseconds() -> None:
+def test_an_answer_comes_within_150_milliseconds(machine: OneMachine) -> None:
     explorer = draw.explorer()
     explorer.see()
-    times = []
-    for _ in range(5):
-        began = perf_counter()
-        pictures, _ = explorer.see(picture=O_PICTURE)
-        for picture in pictures:
-            png(picture.figure, "light", 1.5)
-        times.append(perf_counter() - began)
-    assert min(times) < 0.15
+    for company in (nullcontext, machine.alone):  # beside another test, or else alone
+        times = []
+        with company():
+            for _ in range(9):
+                began = perf_counter()
+                pictures, _ = explorer.see(picture=O_PICTURE)
+                for picture in pictures:
+                    png(picture.figure, "light", 1.5)
+                times.append(perf_counter() - began)
+        if median(times) < 0.15:
+            break
+    assert median(times) < 0.15
 
 
 def test_the_canvas_s_pixels_reach_the_networks_and_clearing_empties_the_panel() -> None:

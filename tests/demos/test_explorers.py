@@ -1,6 +1,7 @@
 """What holds for every explorer with controls: each setting is drawn, said and described, in time, in both themes."""
 
 import re
+from contextlib import nullcontext
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -12,6 +13,7 @@ from kdtutor.demos.explorer import Control, Explorer
 from kdtutor.demos.picture import pixels
 from kdtutor.demos.shell import Panel
 from kdtutor.plots.style import palette
+from tests.one_machine import OneMachine
 
 EXPLORERS = {"temperature": temperature.explorer, "pruning": pruning.explorer, "quantising": quantising.explorer}
 WIDEST = 4.6  # inches
@@ -56,22 +58,21 @@ def test_pictures_have_the_ground_of_their_theme(name: str, theme: Any) -> None:
 
 
 @every_explorer
-def test_a_move_is_answered_within_150_ms(name: str) -> None:
-    """Computed, drawn and packed for the page: the median of nine moves. A busy machine is asked again."""
+def test_a_move_is_answered_within_150_ms(name: str, machine: OneMachine) -> None:
+    """Computed, drawn and packed for the page: the median of nine moves; beside another test, or else alone."""
     panel = Panel(EXPLORERS[name](), ask=False)
     control = next(control for control in panel.explorer.controls if control.kind == "slider")
-    medians = []
-    for _ in range(4):
+    for company in (nullcontext, machine.alone):
         taken = []
-        for step in range(9):
-            value = control.values[step % (len(control.values) - 1) + 1 if step % 2 else 0]
-            began = perf_counter()
-            panel.choose(**{control.name: value})
-            taken.append(perf_counter() - began)
-        medians.append(median(taken))
-        if medians[-1] <= SOON:
+        with company():
+            for step in range(9):
+                value = control.values[step % (len(control.values) - 1) + 1 if step % 2 else 0]
+                began = perf_counter()
+                panel.choose(**{control.name: value})
+                taken.append(perf_counter() - began)
+        if median(taken) <= SOON:
             break
-    assert min(medians) <= SOON, f"{[f'{1000 * m:.0f} ms' for m in medians]}"
+    assert median(taken) <= SOON, f"{1000 * median(taken):.0f} ms"
 
 
 @every_explorer

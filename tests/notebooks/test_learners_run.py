@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -37,13 +38,18 @@ print(json.dumps({"seconds": seconds, "peak": peak, "unwanted": unwanted, "verdi
 
 
 @pytest.mark.notebooks
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("unit", COURSE.units)
-def test_an_untouched_notebook_runs_through_within_ninety_seconds_and_one_and_a_half_gigabytes(unit, tmp_path):
+def test_an_untouched_notebook_runs_through_within_ninety_seconds_and_one_and_a_half_gigabytes(unit, tmp_path, machine):
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "KDTUTOR_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-c", RUN, str(COURSE.learner_notebook(unit))]
-    for _attempt in range(2):  # the second counts: the first may have met a busy machine
+    # With one core, beside another test; where that takes too long, as a learner has it: with the machine alone
+    for company, threads in ((nullcontext, {"OMP_NUM_THREADS": "1"}), (machine.alone, {})):
         shutil.rmtree(tmp_path / "cache", ignore_errors=True)
-        outcome = subprocess.run(command, capture_output=True, text=True, timeout=290, env=environment, check=False)
+        with company():
+            outcome = subprocess.run(
+                command, capture_output=True, text=True, timeout=290, env=environment | threads, check=False
+            )
         assert outcome.returncode == 0, outcome.stderr[-2000:]
         run = json.loads(outcome.stdout.splitlines()[-1])
         if run["seconds"] <= SECONDS:

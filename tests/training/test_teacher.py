@@ -23,7 +23,7 @@ def test_the_teacher_is_read_back_bit_for_bit_and_is_good(teacher_cache, monkeyp
 
 @pytest.mark.parametrize("damage", [lambda raw: raw[: len(raw) // 2], lambda raw: b"", lambda raw: b"\xff" * len(raw)])
 def test_a_damaged_file_is_made_again(teacher_cache, tmp_path, monkeypatch, damage):
-    original = next(teacher_cache.glob("*.safetensors"))
+    original = next(teacher_cache.glob("glyph_teacher_*.safetensors"))
     (tmp_path / original.name).write_bytes(damage(original.read_bytes()))
     trained = []
     monkeypatch.setattr(teacher, "fit", lambda model, *arguments, **options: trained.append(model.eval()))

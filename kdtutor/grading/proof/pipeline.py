@@ -28,6 +28,7 @@ WHOLE_COURSE = (
 )
 EQUIVALENT = "equivalent_mutants.toml"
 SEED = 1
+CPU_SECONDS = 4.0  # less than a learner has: right answers have to be quick, and many mutants never end
 KEY = bytes(32)
 _CATALOGUE = """
 from kdtutor.checks.registry import find as find_exercise
@@ -65,7 +66,7 @@ def prove(course: Course, unit: str, *, tier: Tier | None = None, with_mutants: 
     with (
         Grader(assignment, KEY, tier=tier, at_hand=WHOLE_COURSE) as grader,
         surroundings(secret_for(KEY, "proof", unit)),
-        grader.session(SEED, most=1000) as session,
+        grader.session(SEED, most=1000, cpu_seconds=CPU_SECONDS) as session,
     ):
         for cell in solved:
             source = runs_while_grading(cell)
