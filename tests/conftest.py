@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import hypothesis
@@ -33,9 +34,10 @@ def _seeded() -> None:
 
 
 @pytest.fixture(scope="session")
-def _machine(tmp_path_factory: pytest.TempPathFactory) -> OneMachine:
+def _machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneMachine]:
     folder = tmp_path_factory.getbasetemp()
-    return OneMachine(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+    with closing(OneMachine(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)) as machine:
+        yield machine
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,10 @@ class OneMachine:
         self._gate: IO[str] = (folder / "gate").open("w")
         self._machine: IO[str] = (folder / "machine").open("w")
 
+    def close(self) -> None:
+        self._gate.close()
+        self._machine.close()
+
     @contextmanager
     def shared(self) -> Iterator[None]:
         with _held(self._gate, fcntl.LOCK_EX):
