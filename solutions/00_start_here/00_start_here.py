@@ -166,7 +166,7 @@ print(f"The teacher answers {accuracy:.1%} of the test pictures rightly.")
 #
 # Write a letter or a digit with the mouse or a finger. The teacher answers, and beside it four networks of the kind that this course makes:
 # one that learned from labels, one that learned from the teacher, a pruned one and one that computes in int8. Each is
-# trained on your machine when the cell runs for the first time, which takes some seconds.
+# trained on your machine when the cell runs for the first time, which may take half a minute.
 
 # %% experiment
 from kdtutor.demos import explore_drawing

@@ -437,8 +437,8 @@ from kdtutor.demos import explore_temperature
 explore_temperature()
 
 # %% [markdown]
-# How to read it: one picture shows the teacher's probabilities as $T$ grows, the other the entropy of its answer and the size of the
-# gradient with and without $T^2$. Where this page is only read and not run, still pictures stand in for the controls.
+# How to read it: the bars are the teacher's probabilities at the chosen temperature. The curves are the entropy of its
+# answer and the norm of the loss's gradient, with and without $T^2$, at every temperature; the marks are where you are. Where this page is only read and not run, still pictures stand in for the controls.
 
 # %% [markdown]
 # ## Reading critically: which loss is 0.16?

@@ -387,8 +387,10 @@ from kdtutor.demos import explore_race
 explore_race()
 
 # %% [markdown]
-# How to read it: a line is the mean accuracy of ten seeds, the band around it spans them. The sentence below gives the
-# paired comparison as far as the race has run. Where this page is only read and not run, a still picture shows a race that was run.
+# How to read it: on the left, a line is the mean accuracy of ten seeds and the band reaches from the worst to the best.
+# On the right, each thin line says how far one seed's distilled student is ahead of its twin, the thick one the mean.
+# At the end the sentence gives the paired comparison on test pictures. Where this page is only read and not run, a
+# still picture shows a race that was run.
 
 # %% [markdown] instructor
 # Before you show the second comparison, ask what the first one has proven. If someone says that distillation does not

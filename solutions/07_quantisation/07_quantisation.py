@@ -1099,8 +1099,9 @@ from kdtutor.demos import explore_quantising
 explore_quantising()
 
 # %% [markdown]
-# How to read it: the histogram holds the values and the marks below it the grid that they are rounded to; the sentence
-# below holds error and accuracy. Where this page is only read and not run, still pictures stand in for the controls.
+# How to read it: the histogram holds the values of one layer, on a logarithmic scale, and the marks below it are the
+# levels that they are rounded to; what lies in the grey is cut off. Beside it the error of each layer, and accuracy
+# against bits. Where this page is only read and not run, still pictures stand in for the controls.
 
 # %% [markdown]
 # ## Reading critically: a test that cannot fail

@@ -141,7 +141,7 @@ def _explorers(names: Sequence[str]) -> Content:
 
 
 def _section(section: Section) -> Content:
-    minutes = element("span", f"{section.minutes} min", class_="minutes")
+    minutes = element("span", f"{section.minutes} min" if section.minutes else "", class_="minutes")
     steps = (_step(step) for step in section.steps)
     return Markup(element("h3", *_inline(section.title), minutes) + element("dl", *steps, class_="script"))
 

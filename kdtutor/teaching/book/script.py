@@ -97,7 +97,14 @@ def _opening(cell: Cell) -> Iterator[Step]:
         yield Step("read", "Let them run the fault as it was published, say what is wrong, and mend it.")
     first = next((part for part in cell.source[heading.end() :].strip().split("\n\n") if not part.startswith("#")), "")
     if first and not first.startswith(("|", "-", "$$", "```")):
-        yield Step("say", " ".join(first.split()))
+        yield Step("say", _whole_sentences(" ".join(first.split())))
+
+
+def _whole_sentences(text: str) -> str:
+    """Without a last sentence that goes on in a formula below it, where another one stands before."""
+    if text.endswith((".", "?")) or ". " not in text:
+        return text
+    return text[: text.rindex(". ") + 1]
 
 
 def _from_code(
