@@ -70,12 +70,12 @@ def test_every_figure_of_the_solved_notebooks_is_shown_with_its_description(site
     for unit in course.units:
         notebook = nbformat.read(course.solved_notebook(unit), as_version=4)
         wanted = [
-            output.metadata["image/png"]["alt"]
+            " ".join(output.metadata["image/png"]["alt"].split())
             for cell in notebook.cells
             for output in cell.get("outputs", [])
             if "image/png" in output.get("data", {})
         ]
-        shown = [picture["alt"] for picture in pages[site / "units" / f"{unit}.html"].pictures]
+        shown = [" ".join(picture["alt"].split()) for picture in pages[site / "units" / f"{unit}.html"].pictures]
         assert [text for text in wanted if text not in shown] == [], unit
 
 
