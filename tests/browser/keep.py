@@ -16,5 +16,6 @@ PICTURES = ROOT / "tests" / "browser" / "pictures"
 def keep(page: Page, name: str) -> None:
     """Take a picture of what the window shows, to be found under this name."""
     page.screenshot(path=ARTIFACTS / f"{name}.png")
-    if os.environ.get("KEEP_PICTURES"):
-        (PICTURES / f"{name}.png").write_bytes((ARTIFACTS / f"{name}.png").read_bytes())
+    stands = PICTURES / f"{name}.png"
+    if os.environ.get("KEEP_PICTURES") and stands.exists():
+        stands.write_bytes((ARTIFACTS / f"{name}.png").read_bytes())

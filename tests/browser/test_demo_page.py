@@ -19,6 +19,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import ARTIFACTS, chromium
+from tests.browser.keep import keep
 
 pytestmark = pytest.mark.browser
 
@@ -79,9 +80,8 @@ class Shown:
         expect(self.room.locator(".pictures img").first).to_be_visible(timeout=20_000)
 
     def picture(self, name: str) -> Image.Image:
-        path = ARTIFACTS / f"demo_{name}.png"
-        self.page.screenshot(path=path)
-        return Image.open(path).convert("RGB")
+        keep(self.page, f"demo_{name}")
+        return Image.open(ARTIFACTS / f"demo_{name}.png").convert("RGB")
 
 
 @pytest.fixture(scope="module")

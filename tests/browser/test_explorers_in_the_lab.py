@@ -6,9 +6,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import ROOT, Lab
+from tests.browser.conftest import Lab
+from tests.browser.keep import keep
 
-PICTURES = ROOT / "tests" / "browser" / "pictures"
 SOURCE = "from kdtutor.demos import explore_temperature\n\nexplore_temperature()"
 NOTEBOOK = {
     "cells": [
@@ -51,7 +51,7 @@ def serious_faults(page: Page) -> list[str]:
 def photograph(page: Page, explorer: Locator, place: str) -> None:
     """The controls at the top, the pictures below."""
     explorer.locator(".controls").evaluate("element => element.scrollIntoView({block: 'start'})")
-    page.screenshot(path=PICTURES / f"explorer_{place}.png")
+    keep(page, f"explorer_{place}")
 
 
 @pytest.mark.browser
