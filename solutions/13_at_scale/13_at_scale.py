@@ -333,7 +333,7 @@ shown = {
     "weighed": have,
 }
 w = count.sum() / 36 / count
-UPDATES, soft = 260, partial(distill.kd_loss, temperature=4.0)
+UPDATES, soft = 160, partial(distill.kd_loss, temperature=4.0)
 weighed = partial(distill.kd_loss, temperature=4.0, class_weights=(w ** (1 / 4)).to(device))
 
 
