@@ -38,8 +38,8 @@ site: setup
 doctor: setup
 	@$(BIN)/kdtutor doctor
 
-# Two files at a time, one thread each, since two processes of two threads would wait for each other. Then the learners'
-# notebooks, each by itself, because their time is measured.
+# Two files at a time, one thread each, since two processes of two threads would wait for each other. A test that
+# measures seconds may have the machine alone (tests/one_machine.py).
 test: setup system lint
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 

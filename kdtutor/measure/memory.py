@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -36,14 +36,19 @@ def _peak_on_cpu(fn: Callable[[], object]) -> int:
     finally:
         gc.unfreeze()
     del kept
-    # What is freed counts only where fn itself took it: a block from before may carry the size of an earlier one that
-    # the allocator saw at the same address.
+    moves = sorted(_moves(profiler.kineto_results.experimental_event_tree()), key=lambda event: event.start_time_ns)
+    return peak_of_moves((move.extra_fields.ptr, move.extra_fields.alloc_size) for move in moves)
+
+
+def peak_of_moves(moves: Iterable[tuple[int, int]]) -> int:
+    """The most bytes held at once beyond what was held before `moves`: (address, bytes), negative where freed.
+
+    What is freed counts only where it was taken among `moves`, and with the bytes that were taken: a block from before
+    may carry the size of an earlier one that the allocator saw at the same address.
+    """
     taken: dict[int, int] = {}
     held = peak = 0
-    for move in sorted(
-        _moves(profiler.kineto_results.experimental_event_tree()), key=lambda event: event.start_time_ns
-    ):
-        address, size = move.extra_fields.ptr, move.extra_fields.alloc_size
+    for address, size in moves:
         if size > 0:
             taken[address] = size
         held += size if size > 0 else -taken.pop(address, 0)

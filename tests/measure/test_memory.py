@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kdtutor.distill import kd_loss
 from kdtutor.measure import peak_memory
+from kdtutor.measure.memory import peak_of_moves
 
 MIB = 2**20
 
@@ -49,22 +50,9 @@ def test_what_was_held_before_and_is_freed_inside_does_not_hide_what_is_made():
     assert peak_memory(replace) == 3 * MIB
 
 
-def test_a_block_at_the_address_of_an_earlier_one_is_not_freed_at_the_earlier_one_s_size():
-    large = 48 * MIB  # the system maps blocks of this size one by one, and maps the same gap again
-    kept = []
-    peak_memory(lambda: kept.append(torch.empty(large, dtype=torch.uint8)))
-    address = kept[0].data_ptr()
-    kept.clear()
-    tried = [torch.empty(large, dtype=torch.uint8) for _ in range(10)]
-    held = [tensor for tensor in tried if tensor.data_ptr() == address]
-    tried.clear()
-    assert held, "the system never mapped the same address again: the case is not met"
-
-    def replace():
-        held.clear()
-        held.append(torch.empty(2 * MIB, dtype=torch.uint8))
-
-    assert peak_memory(replace) == 2 * MIB
+def test_a_block_from_before_is_not_freed_at_the_size_of_an_earlier_one_at_its_address():
+    assert peak_of_moves([(0x1000, -48 * MIB), (0x2000, 2 * MIB)]) == 2 * MIB
+    assert peak_of_moves([(0x1000, 3 * MIB), (0x1000, -48 * MIB), (0x2000, 2 * MIB), (0x3000, 2 * MIB)]) == 4 * MIB
 
 
 def test_a_temporary_inside_one_expression_counts(device):
