@@ -36,6 +36,7 @@ TAUGHT = ("log_mel.py", "make_spoken.py")  # of the data room: what unit 11's ex
 _DATA = (f"data/{path.name}" for path in (PACKAGE / "data").glob("*.[ps]*") if path.name not in TAUGHT)
 AT_HAND = ("models", *sorted(_DATA))  # what of the course a learner's cells may use while they are graded
 PRELOADED = ("torch", "numpy", "IPython.core.interactiveshell")
+PRELOADED_FOR = {"optim": "torch._dynamo", "torchvision": "torchvision.models"}  # a second, where a step imports them
 NO_ERRORS: Mapping[str, CellError] = MappingProxyType({})
 REPEATED = ("failed", "error", "timeout", "not-graded")
 
@@ -79,7 +80,7 @@ class Grader:
             limits or Limits(),
             entry=ENTRY,
             exposed=(*INSIDE, *at_hand),
-            preload=PRELOADED,
+            preload=(*PRELOADED, *_imported_later(assignment)),
         )
 
     def __enter__(self) -> Self:
@@ -271,6 +272,12 @@ def _in_words(error: Exception) -> str:
 
 def _compiled(name: str, source: str) -> CodeType:
     return compile(source, f"<{name}>", "exec", dont_inherit=True)
+
+
+def _imported_later(assignment: Assignment) -> list[str]:
+    """What the cells and tests that are run while grading would import sooner or later, in each process anew."""
+    run = " ".join([*map(runs_while_grading, assignment.released.cells), *assignment.tests.values()])
+    return sorted({module for word, module in PRELOADED_FOR.items() if word in run})
 
 
 def _names_in(source: str) -> frozenset[str]:

@@ -20,12 +20,14 @@ from kdtutor.grading.crossing.proxy import Inside
 
 _WARM_PARENT = """
 import json, linecache, os, socket, sys
-import torch
+import torch, torch._dynamo  # which each child would import at its optimiser's first step
 from kdtutor.grading.crossing.agent import serve
 from kdtutor.grading.crossing.channel import SocketChannel
 from kdtutor.grading.crossing.codec import Caps
+from kdtutor.grading.sandbox.inside.server import pass_backward_once
 
 torch.set_num_threads(1)
+pass_backward_once()
 requests = socket.socket(fileno=int(sys.argv[1]))
 requests.send(b"ready")
 while True:

@@ -162,13 +162,14 @@ class Server:
 
 
 def pass_backward_once() -> None:
-    """Let torch, where it is imported, look for devices as it does at a first backward pass: a third of a second.
+    """Let torch, where it is imported, do what it does at a first backward pass: more than half a second.
 
-    There are none to be seen here, so that it starts no thread, and forks inherit that it has looked.
+    It looks for devices; there are none to be seen here, so that it starts no thread. And where a gradient is given to
+    begin with, it imports a library of symbols to compare two shapes. Forks inherit both.
     """
     torch = sys.modules.get("torch")
     if torch is not None:
-        torch.ones((), requires_grad=True).backward()
+        torch.ones((), requires_grad=True).backward(torch.ones(()))
 
 
 def main() -> None:
