@@ -3,15 +3,15 @@
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from kdtutor.checks.behaviour import Behaviour, behaviour, of_mistakes, of_reference
 from kdtutor.checks.difference import Difference, difference
-from kdtutor.checks.exercise import Exercise, Law, Mistake, Verdict, as_it_is
+from kdtutor.checks.exercise import Exercise, Mistake, Verdict, as_it_is
 from kdtutor.checks.observe import Raised, Returned, observe
 from kdtutor.checks.registry import find
 from kdtutor.checks.secret import secret_generator
@@ -48,15 +48,15 @@ def _judge(name: str, exercise: Exercise, solution: Any) -> Verdict:
     if exercise.wants_a_value and callable(solution):
         return Verdict(name, "failed", None, f"{name} is a function: a value is needed.")
     cases = [*([exercise.example] if exercise.example else []), *exercise.inputs(secret_generator(name))]
-    wanted = _behaviour(exercise, exercise.reference, cases)
-    found = _behaviour(exercise, solution, cases)
+    wanted = of_reference(name, exercise, cases)
+    found = behaviour(exercise, solution, cases)
     errors = [outcome.error for outcome in found.outcomes if isinstance(outcome, Raised)]
     if any(isinstance(error, NotImplementedError) for error in errors):
         return Verdict(name, "not-attempted", None, f"{name} raises NotImplementedError: it is not written yet.")
     if _agree(exercise, found, wanted) and not found.broken and found.changed is None:
         words = PASSED if exercise.view is as_it_is else f"{str(exercise.view(solution)).capitalize()}."
         return Verdict(name, "passed", None, words)
-    mistake = _known_mistake(exercise, found, wanted, cases)
+    mistake = _known_mistake(name, exercise, found, wanted, cases)
     if mistake is not None:
         return Verdict(name, "failed", mistake.name, mistake.message)
     pairs = zip(cases, found.outcomes, strict=True)
@@ -80,32 +80,6 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-@dataclass(frozen=True)
-class _Behaviour:
-    """What a solution did: an outcome a case, the laws it broke, the argument it changed."""
-
-    outcomes: Sequence[Returned | Raised]
-    broken: Sequence[Law]
-    changed: int | None
-
-
-def _behaviour(exercise: Exercise, solution: Any, cases: Sequence[tuple[Any, ...]]) -> _Behaviour:
-    if exercise.wants_a_value:
-        seen = observe(lambda view: view(solution), exercise.view, ())
-        return _Behaviour([seen], [law for law in exercise.laws if not _holds(law, solution)], None)
-    outcomes = [observe(exercise.observe, solution, case) for case in cases]
-    if all(isinstance(outcome, Raised) for outcome in outcomes):
-        return _Behaviour(outcomes, [], None)
-    broken = [law for law in exercise.laws if not _holds(law, solution)]
-    changed = (outcome.changed for outcome in outcomes if isinstance(outcome, Returned) and outcome.changed is not None)
-    return _Behaviour(outcomes, broken, next(changed, None))
-
-
-def _holds(law: Law, solution: Any) -> bool:
-    outcome = observe(law.holds, solution, (secret_generator(law.name),))
-    return isinstance(outcome, Returned) and bool(outcome.value)
-
-
 def _difference(exercise: Exercise, found: Returned | Raised, wanted: Returned | Raised) -> Difference | None:
     if isinstance(found, Raised) or isinstance(wanted, Raised):
         if isinstance(found, Raised) and isinstance(wanted, Raised) and type(found.error) is type(wanted.error):
@@ -114,28 +88,28 @@ def _difference(exercise: Exercise, found: Returned | Raised, wanted: Returned |
     return difference(found.value, wanted.value, exercise.rtol, exercise.atol)
 
 
-def _agree(exercise: Exercise, found: _Behaviour, wanted: _Behaviour) -> bool:
+def _agree(exercise: Exercise, found: Behaviour, wanted: Behaviour) -> bool:
     pairs = zip(found.outcomes, wanted.outcomes, strict=True)
     return all(_difference(exercise, f, w) is None for f, w in pairs)
 
 
 def _known_mistake(
-    exercise: Exercise, found: _Behaviour, wanted: _Behaviour, cases: Sequence[tuple[Any, ...]]
+    name: str, exercise: Exercise, found: Behaviour, wanted: Behaviour, cases: Sequence[tuple[Any, ...]]
 ) -> Mistake | None:
     """The mistake that behaves as this solution does: the same answers, and among those the same broken laws.
 
     Where the answers are the reference's own, the laws alone tell, so there the broken laws must be the same.
     """
     answers_right = _agree(exercise, found, wanted)
-    candidates = [(m, _behaviour(exercise, m.solution, cases)) for m in exercise.mistakes]
-    alike = [(m, b) for m, b in candidates if _agree(exercise, found, b)]
+    known = zip(exercise.mistakes, of_mistakes(name, exercise, cases), strict=True)
+    alike = [(m, b) for m, b in known if _agree(exercise, found, b)]
     exact = [m for m, b in alike if _law_names(b) == _law_names(found) and b.changed == found.changed]
     if exact or answers_right:
         return exact[0] if exact else None
     return alike[0][0] if alike else None
 
 
-def _law_names(behaviour: _Behaviour) -> set[str]:
+def _law_names(behaviour: Behaviour) -> set[str]:
     return {law.name for law in behaviour.broken}
 
 
@@ -143,8 +117,8 @@ def _complaint(
     name: str,
     exercise: Exercise,
     solution: Any,
-    found: _Behaviour,
-    wanted: _Behaviour,
+    found: Behaviour,
+    wanted: Behaviour,
     cases: Sequence[tuple[Any, ...]],
 ) -> str:
     """What to say of a solution that makes no known mistake: shape, type, NaN, a law, then the numbers."""

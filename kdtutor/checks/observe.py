@@ -43,7 +43,8 @@ def observe(watch: Callable[..., Any], solution: Callable[..., Any], arguments: 
             warnings.simplefilter("ignore")
             value = watch(solution, *copies)
     except Exception as error:
-        return Raised(error, _learners_line(error))
+        line = _learners_line(error)
+        return Raised(error.with_traceback(None), line)  # whose frames would keep what the solution held
     changed = (i for i, (copy, argument) in enumerate(zip(copies, arguments, strict=True)) if not _same(copy, argument))
     return Returned(value, next(changed, None))
 

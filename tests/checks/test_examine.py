@@ -162,3 +162,35 @@ def test_models_optimisers_functions_and_batches_among_the_arguments_are_named_o
     assert (
         message == "Off by up to 1 for model a Sequential, optimizer a SGD, loss cross_entropy, batches of 1 entries."
     )
+
+
+def test_mistakes_are_tried_once_for_the_same_inputs_and_again_for_others(monkeypatch):
+    tried = []
+
+    def halved(x):
+        tried.append(x)
+        return x / 2
+
+    exercise = Exercise(
+        reference=lambda x: 2 * x,
+        inputs=lambda g: [(torch.randn(3, generator=g),)],
+        mistakes=[Mistake("halved", halved, "You halve.")],
+        hints=("a", "b", "c"),
+    )
+    for secret, times in (("one", 1), ("one", 1), ("two", 2)):
+        monkeypatch.setenv("KDTUTOR_SECRET", secret)
+        assert judge("twice", exercise, lambda x: x / 2).mistake == "halved"
+        assert judge("twice", exercise, lambda x: x * 3).mistake is None
+        assert len(tried) == times
+
+
+def test_two_exercises_of_one_name_do_not_share_what_was_tried():
+    for factor in (2, 3):
+        exercise = Exercise(
+            reference=lambda x, factor=factor: factor * x,
+            inputs=lambda g: [(torch.randn(3, generator=g),)],
+            mistakes=[Mistake("one more", lambda x, factor=factor: (factor + 1) * x, "One less.")],
+            hints=("a", "b", "c"),
+        )
+        assert judge("times", exercise, lambda x, factor=factor: factor * x).status == "passed"
+        assert judge("times", exercise, lambda x, factor=factor: (factor + 1) * x).mistake == "one more"

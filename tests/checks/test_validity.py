@@ -37,11 +37,14 @@ def test_what_a_check_says_is_at_most_four_lines_and_shows_no_traceback(unit, na
 
 
 @pytest.mark.parametrize(("unit", "name", "exercise"), EXERCISES, ids=NAMES)
-def test_a_check_answers_within_two_seconds_even_when_it_has_to_search_all_mistakes(unit, name, exercise, machine):
+def test_a_check_answers_within_two_seconds_even_when_it_has_to_search_all_mistakes(
+    unit, name, exercise, machine, monkeypatch
+):
     solution = (
         "another answer" if exercise.wants_a_value else (lambda *arguments: exercise.reference(*arguments) * 1.37)
     )
     for company in (nullcontext, machine.alone):  # beside another test, which is harder; else alone
+        monkeypatch.setenv("KDTUTOR_SECRET", company.__name__)  # with other inputs no mistake has been tried yet
         with company():
             began = time.perf_counter()
             # an answer that cannot be multiplied (a dictionary, a model) makes the solution raise: searched alike
