@@ -102,9 +102,8 @@ def grade_class(
         if changed := [each for each in handed_in if standing.get(each.learner) is None]:
             at_hand.get_ready()
             assignment = assignment or _read(course, unit)
-            outcomes = at_hand.outcomes(partial(start_grader, assignment, key, trust=trust), changed)
             meanwhile()
-            for submission, outcome in outcomes:
+            for submission, outcome in at_hand.outcomes(partial(start_grader, assignment, key, trust=trust), changed):
                 if isinstance(outcome, Breakdown):
                     outcome = record_of_breakdown(outcome, submission, assignment, grounds)
                 shelf.put(outcome)

@@ -67,20 +67,14 @@ class Workers:
     def outcomes(
         self, start: worker.Start, submissions: Iterable[Submission]
     ) -> Iterator[tuple[Submission, Record | Breakdown]]:
-        """Begin with the submissions; each comes with its record, in the order in which they are ready.
+        """Each submission with its record, in the order in which they are ready.
 
         start: makes a process's grader; it is pickled. A submission over which its process died is tried once more,
         when all others have had their turn; then its breakdown is the outcome. RuntimeError where no process gets as
         far as having a grader.
         """
         waiting = deque(submissions)
-        # Now, not when the first outcome is asked for: they start while the caller does something else
         at_work = [self._hire(start) for _ in range(min(self.jobs, len(waiting)))]
-        return self._as_they_come(start, at_work, waiting)
-
-    def _as_they_come(
-        self, start: worker.Start, at_work: "list[_Worker]", waiting: "deque[Submission]"
-    ) -> Iterator[tuple[Submission, Record | Breakdown]]:
         tried: set[str] = set()
         failed_starts = 0
         while at_work:
