@@ -1,120 +1,21 @@
 """Cached against live logits for every sample and view; every wrong or broken file is refused with the reason."""
 
-import hashlib
 import json
 import struct
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
-from kdtutor.distill.fingerprint import samples_fingerprint, weights_fingerprint
+from kdtutor.distill.fingerprint import weights_fingerprint
 from kdtutor.distill.teacher_cache import cache_logits, load_logit_cache, save_logit_cache
 from kdtutor.distill.teachers import teacher_logits
-from kdtutor.distill.views import Views, shifts, unchanged
-
-
-def network(seed: int = 0, classes: int = 5) -> nn.Sequential:
-    torch.manual_seed(seed)
-    conv = nn.Conv2d(1, 4, 3, padding=1)
-    return nn.Sequential(conv, nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 36, classes))
-
-
-def images(count: int = 7, seed: int = 0) -> torch.Tensor:
-    return torch.rand(count, 1, 6, 6, generator=torch.Generator().manual_seed(seed))
-
-
-# Views
-
-
-@given(st.integers(0, 3), st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.integers(0, 999))
-def test_a_shift_moves_every_pixel_by_the_amounts_its_number_says(radius, count, height, width, seed):
-    generator = torch.Generator().manual_seed(seed)
-    picture = torch.rand(count, 2, height, width, generator=generator)
-    views = shifts(radius, fill=-1.0)
-    assert views.count == (2 * radius + 1) ** 2
-    index = torch.randint(views.count, (count,), generator=generator)
-    moved = views.view(picture, index)
-    for n, v in enumerate(index.tolist()):
-        down, right = v // (2 * radius + 1) - radius, v % (2 * radius + 1) - radius
-        for y in range(height):
-            for x in range(width):
-                inside = 0 <= y - down < height and 0 <= x - right < width
-                for c in range(2):
-                    expected = picture[n, c, y - down, x - right] if inside else -1.0
-                    assert moved[n, c, y, x] == expected
-
-
-def test_shifts_of_two_pixels_are_twenty_five_different_views_and_the_middle_one_moves_nothing(device):
-    views, picture = shifts(2), images(1).to(device)
-    every = torch.cat([views.view(picture, v) for v in range(views.count)])
-    assert len(torch.unique(every, dim=0)) == views.count == 25
-    assert torch.equal(every[12], picture[0])
-    assert every.device.type == device.type
-
-
-def test_pictures_without_channels_and_integers_are_shifted_too():
-    picture = (255 * images(3)).to(torch.uint8)
-    index = torch.tensor([0, 7, 24])
-    moved = shifts(2).view(picture, index)
-    assert moved.dtype == torch.uint8
-    assert torch.equal(shifts(2).view(picture[:, 0], index), moved[:, 0])
-
-
-def test_views_are_drawn_by_their_generator_and_described_the_same_way_each_time():
-    drawn = [shifts(1).draw(200, torch.Generator().manual_seed(3)) for _ in range(2)]
-    assert torch.equal(*drawn)
-    assert sorted(set(drawn[0].tolist())) == list(range(9))
-    assert shifts(1).describe() == shifts(1).describe()
-    assert len({v.describe() for v in (shifts(1), shifts(2), shifts(1, fill=1.0), unchanged())}) == 4
-
-
-# Fingerprints
-
-
-def test_equal_weights_share_a_fingerprint_and_any_changed_bit_does_not():
-    assert weights_fingerprint(network(0)) == weights_fingerprint(network(0))
-    changed = [network(1), network(0).half(), nn.Sequential(*network(0), nn.ReLU())]
-    bit = network(0)
-    with torch.no_grad():
-        bit[0].bias[0] = torch.nextafter(bit[0].bias[0], torch.tensor(9.0))
-    trained = network(0)
-    trained(images())  # moves the running statistics of its BatchNorm
-    prints = {weights_fingerprint(m) for m in [network(0), bit, trained, *changed]}
-    assert len(prints) == 6
-
-
-def test_a_fingerprint_covers_buffers_outside_the_state_dict():
-    def with_hidden(value: float) -> nn.Module:
-        torch.manual_seed(0)
-        model = nn.Linear(2, 2)
-        model.register_buffer("hidden", torch.tensor(value), persistent=False)
-        return model
-
-    assert weights_fingerprint(with_hidden(1.0)) != weights_fingerprint(with_hidden(2.0))
-
-
-def test_samples_differ_by_order_shape_type_and_value():
-    x = images()
-    versions = [x, x.flip(0), x.flatten(1), x.double(), x + 1, x[:-1]]
-    assert len({samples_fingerprint(v) for v in versions}) == len(versions)
-    assert samples_fingerprint(x) == samples_fingerprint(x.clone())
-    assert samples_fingerprint(x.transpose(2, 3)) == samples_fingerprint(x.transpose(2, 3).contiguous())
-
-
-def test_a_fingerprint_read_in_pieces_is_the_one_of_all_bytes(monkeypatch):
-    x = torch.arange(1000).reshape(50, 20)
-    whole = hashlib.sha256(b"torch.int64(50, 20)" + x.numpy().tobytes()).hexdigest()
-    monkeypatch.setattr("kdtutor.distill.fingerprint.CHUNK", 512)
-    assert samples_fingerprint(x) == whole
+from kdtutor.distill.views import shifts
+from tests.distill.small_teacher import images, network
 
 
 # Making and looking up
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_every_sample_and_view_gives_the_live_teacher_s_logits_within_the_storage_s_rounding(dtype, device):
     teacher, x, views = network().to(device), images().to(device), shifts(2)
@@ -180,8 +81,6 @@ def test_infinitely_unlikely_classes_are_kept_and_logits_beyond_half_precision_r
 
 
 # On disk
-
-
 @pytest.fixture
 def saved(tmp_path):
     teacher, x, views = network(), images(), shifts(1)
@@ -329,12 +228,6 @@ REFUSED = [
     (lambda: cache_logits(plain, torch.zeros(2, 2), dtype=torch.int8), ValueError, "dtype is torch.int8"),
     (lambda: cache_logits(plain, torch.zeros(2, 2), batch_size=0), ValueError, "batch_size is 0"),
     (lambda: cache_logits(nn.Flatten(0), torch.zeros(2, 2)), ValueError, r"answered 2 samples with shape \(4,\)"),
-    (lambda: shifts(-1), ValueError, "radius is -1"),
-    (lambda: shifts(1.5), TypeError, "radius is 1.5"),
-    (lambda: shifts(1).view(torch.zeros(2, 3), 0), ValueError, r"images has shape \(2, 3\)"),
-    (lambda: shifts(1).view(torch.zeros(2, 3, 3), 9), ValueError, "view_index ranges from 9 to 9: with 9 views"),
-    (lambda: shifts(1).view(torch.zeros(2, 3, 3), one), ValueError, r"view_index has shape \(1,\)"),
-    (lambda: Views("none", 0, lambda x, v: x), ValueError, "count is 0"),
 ]
 
 

@@ -1,19 +1,13 @@
-"""A class of four in the small course, and what nbgrader says of a cell that waits for a person."""
+"""A class of four in the small course, handed in or entered, and what nbgrader says of it."""
 
 import pytest
 
 from kdtutor.authoring.notebook import to_bytes
-from tests.grading.small_course import (
-    RIGHT,
-    UNIT,
-    WRITTEN,
-    hand_in,
-    notebook,
-    record_of,
-    small_course,
-)
+from kdtutor.grading.gradebook.enter import enter
+from tests.grading.small_course import KEY, RIGHT, UNIT, WRITTEN, hand_in, notebook, record_of, small_course
 
 WAITS, SETTLED = 1, 0
+NBGRADER_WARNS = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # its own, where tests call it
 BOTH = {"double": "passed", "triple": "passed"}
 
 
@@ -38,4 +32,11 @@ def a_class(course):
         {"double": "not-graded", "triple": "not-graded"},
     ]
     records = [record_of(course, *each[:1], **each[1]) for each in zip(handed_in, verdicts, strict=True)]
+    return records, handed_in
+
+
+def entered_class(course):
+    """The four, whose records stand in the gradebook."""
+    records, handed_in = a_class(course)
+    enter(course, UNIT, records, handed_in, key=KEY)
     return records, handed_in

@@ -11,19 +11,10 @@ from kdtutor.authoring.notebook import to_bytes
 from kdtutor.grading import places
 from kdtutor.grading.gradebook.enter import GradebookError, enter
 from kdtutor.grading.records.record import course_key, sign
-from tests.grading.small_class import BOTH, SETTLED, WAITS, a_class
-from tests.grading.small_course import (
-    KEY,
-    RIGHT,
-    UNIT,
-    book,
-    by_hand,
-    hand_in,
-    notebook,
-    record_of,
-)
+from tests.grading.small_class import BOTH, NBGRADER_WARNS, SETTLED, WAITS, a_class, entered_class
+from tests.grading.small_course import KEY, RIGHT, UNIT, book, by_hand, hand_in, notebook, record_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, where tests call it
+pytestmark = NBGRADER_WARNS
 
 
 def test_scores_land_where_nbgrader_looks_for_them(course):
@@ -75,8 +66,7 @@ def test_the_key_is_the_course_s_own_where_none_is_given(course):
 
 
 def test_entered_twice_is_entered_once(course):
-    records, handed_in = a_class(course)
-    enter(course, UNIT, records, handed_in, key=KEY)
+    records, handed_in = entered_class(course)
     before, written = book(course), times(course)
     enter(course, UNIT, records, handed_in, key=KEY)
     assert book(course) == before
@@ -88,8 +78,7 @@ def times(course):
 
 
 def test_what_a_person_has_settled_stays_settled_when_the_same_is_entered_again(course):
-    records, handed_in = a_class(course)
-    enter(course, UNIT, records, handed_in, key=KEY)
+    records, handed_in = entered_class(course)
     by_hand(course, "ada", "why_double", 2.5)
     by_hand(course, "bob", "check_triple", 0.5)
     by_hand(course, "dora", "check_double", 1.0)
@@ -99,8 +88,7 @@ def test_what_a_person_has_settled_stays_settled_when_the_same_is_entered_again(
 
 
 def test_a_person_s_score_is_kept_and_looked_at_again_where_the_automatic_one_changes(course):
-    records, handed_in = a_class(course)
-    enter(course, UNIT, records, handed_in, key=KEY)
+    _, handed_in = entered_class(course)
     by_hand(course, "bob", "check_triple", 0.5)
     by_hand(course, "bob", "check_double", 2.0)
     enter(course, UNIT, [record_of(course, handed_in[1], **BOTH)], handed_in, key=KEY)
@@ -110,8 +98,7 @@ def test_a_person_s_score_is_kept_and_looked_at_again_where_the_automatic_one_ch
 
 
 def test_an_answer_that_a_person_has_marked_waits_again_only_after_a_new_submission(course):
-    records, handed_in = a_class(course)
-    enter(course, UNIT, records, handed_in, key=KEY)
+    entered_class(course)
     by_hand(course, "ada", "why_double", 2.5)
     again = hand_in(course, "ada", to_bytes(notebook(course, **RIGHT, why_double="Another reason.")))
     enter(course, UNIT, [record_of(course, again, **BOTH)], [again], key=KEY)
@@ -119,8 +106,7 @@ def test_an_answer_that_a_person_has_marked_waits_again_only_after_a_new_submiss
 
 
 def test_extra_credit_and_a_person_s_comment_are_left_alone(course):
-    records, handed_in = a_class(course)
-    enter(course, UNIT, records, handed_in, key=KEY)
+    _, handed_in = entered_class(course)
     with sqlite3.connect(course.root / "grading" / "gradebook.db") as database:
         database.execute("update grade set extra_credit = 0.25")
         database.execute("update comment set manual_comment = 'well done'")

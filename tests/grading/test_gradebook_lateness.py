@@ -6,18 +6,10 @@ import pytest
 
 from kdtutor.authoring.notebook import to_bytes
 from kdtutor.grading.gradebook.enter import enter
-from tests.grading.small_class import BOTH, a_class
-from tests.grading.small_course import (
-    KEY,
-    RIGHT,
-    UNIT,
-    book,
-    hand_in,
-    notebook,
-    record_of,
-)
+from tests.grading.small_class import BOTH, NBGRADER_WARNS, a_class
+from tests.grading.small_course import KEY, RIGHT, UNIT, book, hand_in, notebook, record_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, where tests call it
+pytestmark = NBGRADER_WARNS
 
 
 def due(course, duedate, extension=None):

@@ -9,15 +9,10 @@ from pathlib import Path
 import pytest
 
 from kdtutor.grading.gradebook.enter import enter
-from tests.grading.small_class import a_class
-from tests.grading.small_course import (
-    KEY,
-    UNIT,
-    book,
-    small_course,
-)
+from tests.grading.small_class import NBGRADER_WARNS, a_class
+from tests.grading.small_course import KEY, UNIT, book, small_course
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, where tests call it
+pytestmark = NBGRADER_WARNS
 
 
 IN_ANOTHER_PROCESS = """

@@ -1,74 +1,20 @@
-"""Taking in a class: every learner gets a submission or a sentence, whatever lies in the folder or the archive."""
+"""Taking in a class from a folder: every learner gets a submission or a sentence, whatever lies in it."""
 
-import io
 import os
-import stat
-import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kdtutor.grading.handed_in import intake
 from kdtutor.grading.handed_in.files import A_FOLDER, A_LINK, TOO_LARGE
 from kdtutor.grading.handed_in.intake import Submission, submissions
 from kdtutor.grading.handed_in.submitted_cells import LARGEST
-from kdtutor.grading.records.names import LONGEST, as_name, why_no_name
-
-UNIT = "01_soft_targets"
-MEMBERS = {
-    "nbgrader's layout": {f"ada/{UNIT}/{UNIT}.ipynb": b"a", f"bob/{UNIT}/{UNIT}.ipynb": b"b"},
-    "in a folder": {f"submitted/ada/{UNIT}/{UNIT}.ipynb": b"a", f"submitted/bob/{UNIT}/{UNIT}.ipynb": b"b"},
-    "loose": {f"ada_12345_{UNIT}.ipynb": b"a", f"bob_67890_{UNIT}.ipynb": b"b"},
-    "loose in a folder": {f"export/ada_12345_{UNIT}.ipynb": b"a", f"export/bob_67890_{UNIT}.ipynb": b"b"},
-    "loose in the unit's folder": {f"{UNIT}/ada_12345_{UNIT}.ipynb": b"a", f"{UNIT}/bob_{UNIT}.ipynb": b"b"},
-    "deeper": {f"x/{UNIT}/ada_12345_{UNIT}.ipynb": b"a", f"x/{UNIT}/bob_67890_{UNIT}.ipynb": b"b"},
-    "Canvas": {f"ada_LATE_12345_99_{UNIT}-1.ipynb": b"a", f"bob_678_98_{UNIT}.ipynb": b"b"},
-    "Moodle": {
-        f"ada_12345_assignsubmission_file_/{UNIT}.ipynb": b"a",
-        "bob_678_assignsubmission_file_/My work.ipynb": b"b",
-    },
-    "Moodle, loose": {f"ada_12345_assignsubmission_file_{UNIT}.ipynb": b"a", f"bob_{UNIT}.ipynb": b"b"},
-    "Blackboard": {
-        f"Unit 1_ada_attempt_2026-11-21-10-00-00_{UNIT}.ipynb": b"a",
-        f"Unit 1_bob_attempt_2026-11-21-10-00-01_{UNIT}.ipynb": b"b",
-    },
-    "folders of learners": {f"ada/{UNIT}.ipynb": b"a", "bob/notebook.ipynb": b"b"},
-    "names alone": {"ada.ipynb": b"a", "bob.ipynb": b"b"},
-    "names after the unit": {f"{UNIT}_ada.ipynb": b"a", f"{UNIT} - bob.ipynb": b"b"},
-    "as browsers save": {f"ada_{UNIT}.ipynb.txt": b"a", f"bob_{UNIT}.ipynb.json": b"b"},
-}
-
-
-def folder_of(place: Path, members: dict[str, bytes]) -> Path:
-    for name, data in members.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(data)
-    return place
-
-
-def archive_of(place: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
-    return place
-
-
-def outcome(found: list[Submission]) -> dict[str, bytes | str | None]:
-    assert [each.learner for each in found] == sorted({each.learner for each in found})
-    assert not any(why_no_name(each.learner) for each in found)
-    return {each.learner: each.problem if each.data is None else each.data for each in found}
+from tests.grading.handed_in_class import MEMBERS, UNIT, archive_of, folder_of, outcome
 
 
 @pytest.mark.parametrize("layout", MEMBERS)
 def test_a_class_is_found_in_a_folder(tmp_path, layout):
     assert outcome(submissions(folder_of(tmp_path / "class", MEMBERS[layout]), UNIT)) == {"ada": b"a", "bob": b"b"}
-
-
-@pytest.mark.parametrize("layout", MEMBERS)
-def test_a_class_is_found_in_an_archive(tmp_path, layout):
-    assert outcome(submissions(archive_of(tmp_path / "class.zip", MEMBERS[layout]), UNIT)) == {"ada": b"a", "bob": b"b"}
 
 
 def test_other_units_and_hidden_files_are_passed_over(tmp_path):
@@ -119,11 +65,6 @@ def test_a_learner_who_is_there_twice_is_told_and_nobody_else_is_touched(tmp_pat
     assert found["bob"] == b"b"
     words = f"There are 2 files for this unit (ada/{UNIT}.ipynb, ada_{UNIT}.ipynb) and only one can count: leave one."
     assert found["ada"] == words
-
-
-def test_the_same_file_twice_counts_once(tmp_path):
-    place = archive_of(tmp_path / "c.zip", {f"ada_1_{UNIT}.ipynb": b"a", f"ada_1_{UNIT} (1).ipynb": b"a"})
-    assert outcome(submissions(place, UNIT)) == {"ada": b"a"}
 
 
 def test_the_best_named_file_of_a_learner_counts(tmp_path):
@@ -237,78 +178,12 @@ def test_an_unreadable_folder_is_its_owner_s_problem(tmp_path, monkeypatch):
     assert outcome(submissions(place, UNIT)) == {"ada": "The folder cannot be opened: permission denied.", "bob": b"b"}
 
 
-@pytest.mark.parametrize(
-    "name", [f"../../ada_{UNIT}.ipynb", f"/etc/ada_{UNIT}.ipynb", f"C:\\x\\ada_{UNIT}.ipynb", f"a/..\\ada_{UNIT}.ipynb"]
-)
-def test_a_path_out_of_the_archive_is_refused(tmp_path, name):
-    place = archive_of(tmp_path / "class.zip", {name: b"a", f"bob_{UNIT}.ipynb": b"b"})
-    before = sorted(tmp_path.rglob("*"))
-    found = outcome(submissions(place, UNIT))
-    assert found == {"ada": "The path of the file leads out of the archive: hand in the notebook itself.", "bob": b"b"}
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_a_link_in_an_archive_is_refused(tmp_path):
-    link = zipfile.ZipInfo(f"ada_{UNIT}.ipynb")
-    link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
-        archive.writestr(link, "/etc/passwd")
-        archive.writestr(f"bob_{UNIT}.ipynb", b"b")
-    assert outcome(submissions(tmp_path / "class.zip", UNIT)) == {"ada": A_LINK, "bob": b"b"}
-
-
-def test_a_zip_bomb_is_refused_unread(tmp_path):
-    bomb = archive_of(tmp_path / "class.zip", {f"ada_{UNIT}.ipynb": b"\0" * (200 * 2**20), f"bob_{UNIT}.ipynb": b"b"})
-    assert bomb.stat().st_size < 2**20
-    assert outcome(submissions(bomb, UNIT)) == {"ada": TOO_LARGE, "bob": b"b"}
-
-
-def test_a_zip_bomb_that_lies_about_its_size_is_refused(tmp_path):
-    place = archive_of(tmp_path / "class.zip", {f"ada_{UNIT}.ipynb": b"\0" * (64 * 2**20), f"bob_{UNIT}.ipynb": b"b"})
-    honest = (64 * 2**20).to_bytes(4, "little")
-    assert place.read_bytes().count(honest) >= 2
-    place.write_bytes(place.read_bytes().replace(honest, (1000).to_bytes(4, "little")))
-    assert outcome(submissions(place, UNIT)) == {
-        "ada": "The file is damaged inside the zip archive: hand it in again.",
-        "bob": b"b",
-    }
-
-
 def test_a_class_that_fills_the_memory_is_cut_at_its_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(intake, "LARGEST_CLASS", 25)
     place = folder_of(tmp_path, {f"{name}_{UNIT}.ipynb": b"0123456789" for name in ("ada", "bob", "cid", "dan")})
     found = outcome(submissions(place, UNIT))
     assert [isinstance(each, bytes) for each in found.values()] == [True, True, False, False]
     assert "graded in parts" in str(found["dan"])
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_unusual_packing_is_refused(tmp_path, method):
-    with zipfile.ZipFile(tmp_path / "class.zip", "w", method) as archive:
-        archive.writestr(f"ada_{UNIT}.ipynb", b"a")
-    assert "unusual way" in outcome(submissions(tmp_path / "class.zip", UNIT))["ada"]
-
-
-def test_a_locked_member_is_its_owner_s_problem(tmp_path):
-    place = archive_of(tmp_path / "class.zip", {f"ada_{UNIT}.ipynb": b"a"})
-    data = bytearray(place.read_bytes())
-    data[6] |= 1
-    data[data.index(b"PK\x01\x02") + 8] |= 1
-    place.write_bytes(data)
-    assert "password" in outcome(submissions(place, UNIT))["ada"]
-
-
-@pytest.mark.parametrize(("written", "learner"), [("müller".encode(), "müller"), (b"m\x81ller2", "müller2")])
-def test_names_without_an_encoding_are_read_as_utf_8_else_as_the_standard_says(tmp_path, written, learner):
-    place = archive_of(tmp_path / "class.zip", {f"mXXller/{UNIT}.ipynb": b"a"})
-    place.write_bytes(place.read_bytes().replace(b"mXXller", written))
-    assert outcome(submissions(place, UNIT)) == {learner: b"a"}
-
-
-def test_a_member_that_is_there_twice_is_a_doubled_learner(tmp_path):
-    place = archive_of(tmp_path / "class.zip", {f"ada_{UNIT}.ipynb": b"a", f"adX_{UNIT}.ipynb": b"A"})
-    place.write_bytes(place.read_bytes().replace(b"adX", b"ada"))
-    assert "only one can count" in str(outcome(submissions(tmp_path / "class.zip", UNIT))["ada"])
 
 
 def test_the_instructor_is_told_what_is_wrong_with_the_place(tmp_path):
@@ -324,47 +199,3 @@ def test_a_submission_has_either_data_or_a_problem():
         Submission("ada", "x")
     with pytest.raises(ValueError, match="either data or a problem"):
         Submission("ada", "x", b"", "broken")
-
-
-GOOD_ARCHIVE = io.BytesIO()
-with zipfile.ZipFile(GOOD_ARCHIVE, "w", zipfile.ZIP_DEFLATED) as good:
-    for member in ("ada", "bob"):
-        good.writestr(zipfile.ZipInfo(f"{member}/{UNIT}/{UNIT}.ipynb"), b"notebook " * 20, zipfile.ZIP_DEFLATED)
-
-
-@given(st.data())
-def test_an_archive_changed_anywhere_is_a_class_or_refused_as_a_whole(tmp_path_factory, data):
-    mutable = bytearray(GOOD_ARCHIVE.getvalue())
-    for _ in range(data.draw(st.integers(1, 5))):
-        mutable[data.draw(st.integers(0, len(mutable) - 1))] = data.draw(st.integers(0, 255))
-    place = tmp_path_factory.mktemp("zip") / "class.zip"
-    place.write_bytes(mutable)
-    try:
-        found = submissions(place, UNIT)
-    except ValueError:
-        return
-    outcome(found)
-
-
-@given(st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=30), min_size=1, max_size=5))
-def test_any_names_in_an_archive_give_learners_with_plain_names(tmp_path_factory, names):
-    place = tmp_path_factory.mktemp("zip") / "class.zip"
-    with zipfile.ZipFile(place, "w") as archive:
-        for name in dict.fromkeys(n.encode("utf-8", "replace").decode() for n in names):
-            archive.writestr(f"{name}/{UNIT}/{UNIT}.ipynb", b"a")
-            archive.writestr(f"{name}.ipynb", b"a")
-    outcome(submissions(place, UNIT))
-
-
-@given(st.text())
-def test_a_name_made_from_any_text_is_a_plain_name(text):
-    name = as_name(text)
-    assert why_no_name(name) is None
-    assert as_name(name) == name
-    assert len(name.encode()) <= LONGEST
-    assert Path("/folder", name).parent == Path("/folder")
-
-
-@pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "a\\b", "a\nb", ".hidden", "a" * 300, "a\ud800", 3, None])
-def test_what_could_lead_elsewhere_is_no_name(name):
-    assert why_no_name(name)

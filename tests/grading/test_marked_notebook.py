@@ -16,25 +16,14 @@ from kdtutor.grading import places
 from kdtutor.grading.gradebook.enter import enter
 from kdtutor.grading.gradebook.marked import harmless
 from kdtutor.grading.handed_in.intake import Submission
-from tests.grading.small_class import WAITS, a_class
-from tests.grading.small_course import (
-    HIDDEN,
-    KEY,
-    RIGHT,
-    UNIT,
-    book,
-    by_hand,
-    hand_in,
-    notebook,
-    record_of,
-)
+from tests.grading.small_class import NBGRADER_WARNS, WAITS, a_class, entered_class
+from tests.grading.small_course import HIDDEN, KEY, RIGHT, UNIT, book, by_hand, hand_in, notebook, record_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own, where tests call it
+pytestmark = NBGRADER_WARNS
 
 
 def test_nbgrader_exports_the_scores_of_the_records(course, tmp_path):
-    records, handed_in = a_class(course)
-    enter(course, UNIT, records, handed_in, key=KEY)
+    records, _ = entered_class(course)
     by_hand(course, "ada", "why_double", 2.5)
     with Gradebook(course.gradebook) as gradebook:
         CsvExportPlugin(to=str(tmp_path / "grades.csv")).export(gradebook)
@@ -81,8 +70,7 @@ def test_the_marked_notebook_shows_verdicts_and_messages_and_no_hidden_test(cour
 
 
 def test_nbgrader_s_own_rule_finds_the_same_points_in_the_marked_notebook(course):
-    records, handed_in = a_class(course)
-    enter(course, UNIT, records, handed_in, key=KEY)
+    records, _ = entered_class(course)
     for record in records[:3]:
         cells = [cell for cell in read(course, record.learner)[1].cells if is_grade(cell) and not is_solution(cell)]
         assert sum(determine_grade(cell)[0] for cell in cells) == record.score

@@ -12,13 +12,16 @@ from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.records.record import Record, verify
 from kdtutor.grading.sandbox import Limits
 from kdtutor.grading.sandbox.limits import MIB
-from tests.redteam import submissions
 from tests.redteam.attack import CONFINING, Outside, tier_named
-from tests.redteam.submissions import ATTACKS, FULL, TRAPS, UNIT, UNUSUAL, HandedIn, file_of, notebook
+from tests.redteam.submissions.attacks import ATTACKS
+from tests.redteam.submissions.changed import HandedIn, changed_notebooks
+from tests.redteam.submissions.released import COURSE, FULL, UNIT, file_of, notebook, with_cell, with_solution
+from tests.redteam.submissions.traps import TRAPS
+from tests.redteam.submissions.unusual import UNUSUAL
 
 KEY = b"a course's key, 32 bytes long..."
 LIMITS = Limits(memory=768 * MIB, processes=32, cpu_seconds=20, disk=32 * MIB)
-CHANGED = submissions.changed_notebooks()
+CHANGED = changed_notebooks()
 
 
 @pytest.fixture(scope="module", params=CONFINING)
@@ -26,7 +29,7 @@ def grader(request: pytest.FixtureRequest) -> Iterator[Grader]:
     tier = tier_named(request.param)
     with (
         pytest.MonkeyPatch.context() as patch,
-        Grader(load_assignment(submissions.COURSE, UNIT), KEY, tier=tier, limits=LIMITS) as grader,
+        Grader(load_assignment(COURSE, UNIT), KEY, tier=tier, limits=LIMITS) as grader,
     ):
         patch.setattr(session, "CPU_SECONDS", 2.0)
         patch.setattr(session, "WAIT_SECONDS", 20.0)
@@ -37,7 +40,7 @@ def grader(request: pytest.FixtureRequest) -> Iterator[Grader]:
 def secret_lines(grader: Grader) -> list[str]:
     """Every line of a hidden test or a reference solution that is long enough to be told from chance."""
     lines: set[str] = set()
-    solved = submissions.COURSE.source(UNIT).read_text().splitlines()
+    solved = COURSE.source(UNIT).read_text().splitlines()
     hidden = False
     for line in solved:
         if "### BEGIN" in line or "### END" in line:
@@ -61,7 +64,7 @@ def graded(grader: Grader, data: bytes, secret_lines: list[str]) -> Record:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_earns_nothing(grader: Grader, canary: Outside, secret_lines: list[str], name: str) -> None:
-    book = submissions.with_cell(notebook(solved=False), ATTACKS[name], at=2)
+    book = with_cell(notebook(solved=False), ATTACKS[name], at=2)
     for cell in list(book.cells):  # nothing but the attack defines the exercises
         if cell.metadata.get("nbgrader", {}).get("solution"):
             book.cells.remove(cell)
@@ -74,14 +77,14 @@ def test_an_attack_earns_nothing(grader: Grader, canary: Outside, secret_lines: 
 def test_a_trap_costs_no_other_cell_a_point(
     grader: Grader, canary: Outside, secret_lines: list[str], name: str
 ) -> None:
-    book = submissions.with_cell(notebook(solved=True), TRAPS[name], at=4)
+    book = with_cell(notebook(solved=True), TRAPS[name], at=4)
     record = graded(grader, file_of(book), secret_lines)
     assert (record.status, record.score) == ("graded", FULL), [c for c in record.checks if c.verdict != "passed"]
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_unusual_work_that_is_right_keeps_every_point(grader: Grader, secret_lines: list[str], name: str) -> None:
-    book = submissions.with_solution(notebook(solved=True), *UNUSUAL[name])
+    book = with_solution(notebook(solved=True), *UNUSUAL[name])
     record = graded(grader, file_of(book), secret_lines)
     assert (record.status, record.score) == ("graded", FULL), [c for c in record.checks if c.verdict != "passed"]
 
@@ -104,7 +107,7 @@ def test_one_learner_leaves_nothing_for_the_next(grader: Grader, secret_lines: l
             try: open(place + "/stolen", "w").write("stolen")
             except OSError: pass
     """
-    graded(grader, file_of(submissions.with_cell(notebook(solved=True), leaves, at=2)), secret_lines)
+    graded(grader, file_of(with_cell(notebook(solved=True), leaves, at=2)), secret_lines)
     finds = """
         import builtins, os, tempfile, torch
         places = ("/tmp", tempfile.gettempdir(), os.path.expanduser("~"), "/dev/shm")
@@ -113,12 +116,12 @@ def test_one_learner_leaves_nothing_for_the_next(grader: Grader, secret_lines: l
             raise LookupError("nothing was left")
         def soften(logits, temperature): return (logits / temperature).softmax(-1)
     """
-    book = submissions.with_solution(notebook(solved=False), "soften", finds)
+    book = with_solution(notebook(solved=False), "soften", finds)
     record = graded(grader, file_of(book), secret_lines)
     assert record.score == 0
     assert "nothing was left" in record.checks[0].message
 
 
 def test_the_same_submission_gets_the_same_record_twenty_times(grader: Grader, secret_lines: list[str]) -> None:
-    data = file_of(submissions.with_solution(notebook(solved=True), "entropy", "def entropy(p): return p.sum(-1)"))
+    data = file_of(with_solution(notebook(solved=True), "entropy", "def entropy(p): return p.sum(-1)"))
     assert len({graded(grader, data, secret_lines).evidence() for _ in range(20)}) == 1

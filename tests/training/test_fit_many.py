@@ -8,66 +8,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from kdtutor.distill import dist_loss, distillation_loss, kd_loss
-from kdtutor.models import cnn, mlp, residual_cnn
-from kdtutor.training import Recipe, epochs_of_many, fit, fit_many
-
-N, C = 100, 6
-RECIPE = Recipe(epochs=3, batch_size=32, weight_decay=0.05)
-SGD = Recipe(epochs=3, batch_size=32, lr=0.05, optimizer="sgd", schedule="constant")
-
-
-def data(dtype=torch.float64):
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(N, 1, 8, 8, generator=generator, dtype=torch.float64).to(dtype)
-    z = 3 * torch.randn(3, N, C, generator=generator, dtype=torch.float64).to(dtype)
-    return x, z, torch.randint(C, (N,), generator=generator)
-
-
-def students(make, count=3, dtype=torch.float64):
-    return [make(seed).to(dtype) for seed in range(count)]
-
-
-def small_mlp(seed):
-    return mlp(64, 12, C, seed=seed)
-
-
-def small_cnn(seed):
-    return cnn(2, classes=C, size=8, dropout=0.0, seed=seed)
-
-
-def small_residual(seed):
-    return residual_cnn(3, 2, classes=C, seed=seed)
-
-
-class Own(nn.Module):
-    """No Sequential: a frozen layer, a tied weight and outputs with two parts."""
-
-    def __init__(self, seed):
-        super().__init__()
-        self.layers = mlp(64, 10, 10, 10, C, seed=seed)
-        self.layers[5].weight = self.layers[3].weight
-        self.layers[1].requires_grad_(False)
-
-    def forward(self, x):
-        hidden = self.layers[:3](x)
-        return self.layers[3:](hidden), {"hidden": hidden}
-
-
-def two_part_loss(outputs, z, y):
-    logits, parts = outputs
-    return distillation_loss(logits, z, y) + parts["hidden"].pow(2).mean()
-
-
-def assert_same(alone, together, histories_alone, histories, tolerance=1e-8):
-    for number, (a, b) in enumerate(zip(alone, together, strict=True)):
-        theirs = b.state_dict()
-        for name, value in a.state_dict().items():
-            torch.testing.assert_close(
-                theirs[name], value, rtol=tolerance, atol=tolerance, msg=lambda m, n=number, k=name: f"{n} {k}: {m}"
-            )
-    for a, b in zip(histories_alone, histories, strict=True):
-        assert b.losses == pytest.approx(a.losses, rel=tolerance)
-        assert b.evaluations == pytest.approx(a.evaluations, rel=tolerance)
+from kdtutor.models import cnn, mlp
+from kdtutor.training import Recipe, fit, fit_many
+from tests.training.small_students import (
+    RECIPE,
+    SGD,
+    C,
+    N,
+    Own,
+    assert_same,
+    data,
+    small_cnn,
+    small_mlp,
+    small_residual,
+    students,
+    two_part_loss,
+)
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, SGD], ids=["adamw", "sgd"])
@@ -251,33 +207,12 @@ def test_dropout_differs_between_students_and_repeats_with_the_seeds():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_afterwards_each_model_owns_its_memory_and_is_in_evaluation_mode():
-    x, _, y = data()
-    models = students(small_residual)
-    histories = fit_many(models, x, (y,), F.cross_entropy, RECIPE, seeds=range(3), device="cpu")
-    tensors = [tensor for model in models for tensor in (*model.parameters(), *model.buffers())]
-    assert all(tensor.untyped_storage().nbytes() == tensor.nbytes for tensor in tensors)
-    assert len({tensor.data_ptr() for tensor in tensors}) == len(tensors)
-    assert not any(model.training for model in models)
-    assert all(history.seconds > 0 for history in histories)
-    assert all(parameter.is_leaf and parameter.grad is None for model in models for parameter in model.parameters())
-
-
 def test_one_student_is_a_batch_of_one():
     x, z, y = data()
     alone, together = students(small_mlp, 1), students(small_mlp, 1)
     one_by_one = [fit(alone[0], x, (z[0], y), distillation_loss, RECIPE, seed=4, device="cpu")]
     at_once = fit_many(together, x, (z[0], y), distillation_loss, RECIPE, seeds=(4,), device="cpu")
     assert_same(alone, together, one_by_one, at_once)
-
-
-def test_a_student_that_diverges_is_named_and_the_models_keep_their_own_memory():
-    x, _, y = data()
-    models = students(small_mlp)
-    losses = [F.cross_entropy, F.cross_entropy, lambda out, y: F.cross_entropy(out, y) * torch.nan]
-    with pytest.raises(FloatingPointError, match=r"the loss of student 2 \(seed 12\) of epoch 1 is nan"):
-        fit_many(models, x, (y,), losses, RECIPE, seeds=(10, 11, 12), device="cpu")
-    assert all(p.untyped_storage().nbytes() == p.nbytes for model in models for p in model.parameters())
 
 
 def decides(out, y):
@@ -343,36 +278,3 @@ def test_bad_input_is_refused_by_name(call, words):
     x, _, y = data(torch.float32)
     with pytest.raises(ValueError, match=words):
         call(x, y)
-
-
-def test_epoch_by_epoch_gives_what_one_run_gives_whatever_happens_in_between() -> None:
-    x, y = torch.randn(60, 4), torch.randint(3, (60,))
-    recipe = Recipe(epochs=3, batch_size=16)
-
-    def students() -> list[nn.Module]:
-        with torch.random.fork_rng():
-            torch.manual_seed(1)
-            return [nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3)) for _ in range(2)]
-
-    whole, in_parts = students(), students()
-    fit_many(whole, x, (y,), F.cross_entropy, recipe, seeds=(3, 4))
-    before = torch.get_rng_state()
-    lengths = []
-    for histories in epochs_of_many(in_parts, x, (y,), F.cross_entropy, recipe, seeds=(3, 4)):
-        lengths.append([len(history.losses) for history in histories])
-        assert torch.equal(torch.get_rng_state(), before), "the caller's generator moved"
-        torch.rand(7)
-        before = torch.get_rng_state()
-    assert lengths == [[1, 1], [2, 2], [3, 3]]
-    for one, other in zip(whole, in_parts, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-
-
-def test_a_closed_run_leaves_the_models_with_memory_of_their_own() -> None:
-    x, y = torch.randn(60, 4), torch.randint(3, (60,))
-    models = [nn.Linear(4, 3) for _ in range(2)]
-    run = epochs_of_many(models, x, (y,), F.cross_entropy, Recipe(epochs=5), seeds=(0, 1))
-    next(run)
-    assert models[0].weight.untyped_storage().data_ptr() == models[1].weight.untyped_storage().data_ptr()
-    run.close()
-    assert models[0].weight.untyped_storage().data_ptr() != models[1].weight.untyped_storage().data_ptr()
