@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from kdtutor.authoring.freshness import check_built, leaks, stale
     from kdtutor.authoring.layout import Course
     from kdtutor.authoring.measure_again import measure_again
-    from kdtutor.authoring.order import exercise_order
     from kdtutor.authoring.problems import BuildError, Problem
     from kdtutor.authoring.release import ReleaseError, generate_assignment
     from kdtutor.authoring.rules import Unit, read_unit
@@ -22,7 +21,6 @@ _MODULES = {
     "freshness": ("check_built", "leaks", "stale"),
     "layout": ("Course",),
     "measure_again": ("measure_again",),
-    "order": ("exercise_order",),
     "problems": ("BuildError", "Problem"),
     "release": ("ReleaseError", "generate_assignment"),
     "rules": ("Unit", "read_unit"),
@@ -41,7 +39,6 @@ __all__ = [
     "build_learner_notebooks",
     "build_unit",
     "check_built",
-    "exercise_order",
     "generate_assignment",
     "leaks",
     "measure_again",

@@ -206,6 +206,12 @@ def replace_file(new: Path, old: Path) -> None:
     os.replace(beside, old)
 
 
+def require_ours(folder: Path, mark: str, what: str) -> None:
+    """FileExistsError where `folder` holds something else than `what`, which is known by its file `mark`."""
+    if folder.exists() and not (folder / mark).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} holds something else than {what}: name another folder")
+
+
 def replace_folder(new: Path, old: Path) -> None:
     beside, away = old.with_name(f".{old.name}.new"), old.with_name(f".{old.name}.old")
     for leftover in (beside, away):

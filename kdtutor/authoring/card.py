@@ -11,7 +11,6 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from kdtutor.authoring.order import exercises_in
 from kdtutor.authoring.source import EXPERIMENT
 
 CARD_ID = "progress-card"
@@ -23,7 +22,8 @@ class AddCard(NbGraderPreprocessor):
     """Puts the card's cell behind the first cell of a unit with exercises; once, however often nbgrader asks."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        unit, exercises = nb.metadata.get("kdtutor", {}).get("unit"), exercises_in(nb.cells)
+        unit = nb.metadata.get("kdtutor", {}).get("unit")
+        exercises = [name for cell in nb.cells if (name := cell.metadata.get("kdtutor", {}).get("exercise"))]
         if unit and exercises and CARD_ID not in [cell.get("id") for cell in nb.cells]:
             call = f"progress_card({json.dumps(unit)}, {json.dumps(exercises)})"
             source = f"from kdtutor.checks import progress_card\n\n{call}"

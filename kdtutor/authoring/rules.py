@@ -115,7 +115,7 @@ def wrong_keys(cell: Cell) -> Iterator[Finding]:
         if key in cell.keys and cell.role is not Role.EXERCISE:
             yield cell, HEADER_LINE, f"{key} stands on exercise cells only"
     if cell.instructor and (cell.kind != "markdown" or cell.role is not Role.ORDINARY):
-        yield cell, HEADER_LINE, "instructor marks ordinary markdown: a page for instructors quotes it"
+        yield cell, HEADER_LINE, "instructor marks ordinary markdown: it is printed in the instructor's book"
     if cell.experiment and (cell.kind != "code" or cell.role not in (Role.ORDINARY, Role.GIVEN)):
         yield cell, HEADER_LINE, "experiment marks ordinary or given code: grading would skip this cell"
 

@@ -24,8 +24,7 @@ def check_clause(
     if "NBGRADER_EXECUTION" in os.environ and verdict.status != "passed":
         raise CheckFailed(verdict)
     show(Note(heading(verdict), verdict.message, COLOURS[verdict.status]))
-    if verdict.status != "not-attempted":
-        keep("artifact", verdict.status == "passed", clause)
+    keep("artifact", verdict.status, clause)
 
 
 def _verdict(artifact: str, clause: Clause, found: dict[str, float], run: Runner | None) -> Verdict:

@@ -60,7 +60,7 @@ class Exercise:
     plan; none prints the solution. example: arguments small enough to show. observe(solution, *arguments): what to
     compare, where that is more than the returned value (a gradient, a model after a step). view(value): for an answer
     that is a value of which many are right (a file that can be read): what is compared, and said where it is wrong.
-    parts: what further checks of the same answer are about, where it has such.
+    parts: names of the further checks that the same answer has, if any.
     rtol, atol: a number is right within atol + rtol · |reference|.
     """
 

@@ -49,17 +49,16 @@ def check(solution: Any, *, exercise: str | None = None) -> None:
     The exercise is the one under whose name the notebook holds the solution; `exercise=` names it otherwise. While
     nbgrader executes the notebook (it sets NBGRADER_EXECUTION), a verdict other than passed raises CheckFailed.
     """
-    verdict = examine(exercise or name_of(solution, _callers_names()), solution)
+    verdict = examine(exercise or name_of(solution, callers_names()), solution)
     if "NBGRADER_EXECUTION" in os.environ and verdict.status != "passed":
         raise CheckFailed(verdict)
     show(Note(heading(verdict), verdict.message, COLOURS[verdict.status]))
-    if verdict.status != "not-attempted":
-        keep(verdict.exercise, verdict.status == "passed")
+    keep(verdict.exercise, verdict.status)
 
 
 def hint(solution: Any, *, exercise: str | None = None) -> None:
     """Show the next of the exercise's three hints; after the third, the first again."""
-    name = exercise or name_of(solution, _callers_names())
+    name = exercise or name_of(solution, callers_names())
     hints = find(name).hints
     given = _HINTS_GIVEN.get(name, 0)
     _HINTS_GIVEN[name] = given + 1
@@ -72,7 +71,7 @@ def use(solution: Any, *, exercise: str | None = None) -> Any:
 
     For the cells that show a result on a real model: they work on the first read too.
     """
-    name = exercise or name_of(solution, _callers_names())
+    name = exercise or name_of(solution, callers_names())
     if examine(name, solution).status == "passed":
         return solution
     show(Note(f"Shown with kdtutor's {name}", "Once yours passes its check, this cell uses yours.", "#6b6b6b"))
@@ -97,8 +96,8 @@ def heading(verdict: Verdict) -> str:
     return f"{heading} ({verdict.mistake})" if verdict.mistake else heading
 
 
-def _callers_names() -> Mapping[str, Any]:
-    """The global names of the cell that called check, hint or use."""
+def callers_names() -> Mapping[str, Any]:
+    """The global names of the cell that called what calls this."""
     frame = inspect.currentframe()
     caller = frame.f_back.f_back if frame and frame.f_back else None
     return caller.f_globals if caller else {}

@@ -1,15 +1,14 @@
 """Every exercise of a unit in one table: what is done, what is not yet, and why."""
 
 import html
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdtutor.checks.examine import examine
 from kdtutor.checks.exercise import Verdict
-from kdtutor.checks.notebook import COLOURS, WORDS, show
+from kdtutor.checks.notebook import COLOURS, WORDS, callers_names, show
 from kdtutor.checks.progress_card import keep
-from kdtutor.checks.registry import exercises_by_unit
+from kdtutor.checks.registry import exercises_by_unit, exercises_of
 
 NOT_DEFINED = "not defined"
 CELL = 'style="text-align: left; vertical-align: top; padding: 3px 10px; white-space: pre-wrap"'
@@ -52,16 +51,13 @@ def check_all(unit: str | None = None) -> None:
     unit: such as "01_soft_targets"; by default the unit that most of the notebook's names belong to. Like `check`, it
     lets the notebook run on. ValueError for a unit that there is not, or where the notebook defines no exercise.
     """
-    names = _callers_names()
+    names = callers_names()
     chosen = _unit_of(names) if unit is None else unit
-    here = exercises_by_unit().get(chosen)
-    if here is None:
-        raise ValueError(f"there is no unit {chosen!r} with exercises: units are {', '.join(exercises_by_unit())}")
-    rows = [examine(name, names[name]) if name in names else name for name in here]
+    rows = [examine(name, names[name]) if name in names else name for name in exercises_of(chosen)]
     show(Overview(chosen, rows))
     for row in rows:
-        if isinstance(row, Verdict) and row.status != "not-attempted":
-            keep(row.exercise, row.status == "passed")
+        if isinstance(row, Verdict):
+            keep(row.exercise, row.status)
 
 
 def _unit_of(names: Mapping[str, Any]) -> str:
@@ -70,12 +66,6 @@ def _unit_of(names: Mapping[str, Any]) -> str:
     if not defined.get(best):
         raise ValueError("this notebook defines no exercise of any unit yet: run the cells of the exercises first")
     return best
-
-
-def _callers_names() -> Mapping[str, Any]:
-    frame = inspect.currentframe()
-    caller = frame.f_back.f_back if frame and frame.f_back else None
-    return caller.f_globals if caller else {}
 
 
 def _row(row: Verdict | str) -> tuple[str, str, str, str]:

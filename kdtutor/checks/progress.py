@@ -66,9 +66,16 @@ def progress_of(unit: str, exercises: Mapping[str, Iterable[str]], folder: Path 
 
 
 def forget_progress(unit: str | None = None, folder: Path | None = None) -> int:
-    """Delete what is kept of a unit, or everything. Returns how many entries there were."""
+    """Delete what is kept of a unit, or everything. Returns how many entries there were.
+
+    ValueError for what cannot be a unit's name.
+    """
     where = folder or progress_folder()
-    units = [where / unit] if unit else [each for each in where.glob("*") if each.is_dir()]
+    if unit is None:
+        units = [each for each in where.glob("*") if each.is_dir()]
+    else:
+        _require_name(unit)
+        units = [where / unit]
     count = 0
     for each in units:
         count += len(list(each.glob("*.json")))
@@ -78,7 +85,13 @@ def forget_progress(unit: str | None = None, folder: Path | None = None) -> int:
 
 
 def _file(folder: Path, unit: str, exercise: str, state: State, part: str) -> Path:
-    for name in (unit, exercise, part or "_"):
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a unit, an exercise or a part")
-    return folder / unit / f"{exercise}{'.' if part else ''}{part}.{state}.json"
+    names = (exercise, part) if part else (exercise,)
+    for name in (unit, *names):
+        _require_name(name)
+    return folder / unit / f"{'.'.join(names)}.{state}.json"
+
+
+def _require_name(name: str) -> None:
+    """Names become paths: none may lead out of the folder."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a unit, an exercise or a part")

@@ -5,8 +5,9 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
+from kdtutor.checks.exercise import Status
 from kdtutor.checks.progress import State, progress_folder, progress_of, remember_verdict
-from kdtutor.checks.registry import exercises_by_unit, find_unit
+from kdtutor.checks.registry import exercises_by_unit, exercises_of, find_unit
 
 MARKS: dict[State, str] = {"done": "✓", "tried": "…", "untouched": "○"}
 COLOURS: dict[State, str] = {"done": "#007155", "tried": "#b34700", "untouched": "#6b6b6b"}
@@ -45,9 +46,7 @@ class ProgressCard:
 
 def states_of(unit: str, order: Sequence[str] = ()) -> dict[str, State]:
     """How far each exercise of a unit is, those named in `order` first. ValueError for a unit that has none."""
-    here = exercises_by_unit().get(unit)
-    if here is None:
-        raise ValueError(f"there is no unit {unit!r} with exercises: units are {', '.join(exercises_by_unit())}")
+    here = exercises_of(unit)
     names = [name for name in order if name in here]
     names += [name for name in here if name not in order]
     return progress_of(unit, {name: here[name].parts for name in names})
@@ -71,13 +70,13 @@ def progress_card(unit: str, order: Sequence[str] = ()) -> None:
     display(card, display_id=DISPLAY.format(unit))
 
 
-def keep(exercise: str, passed: bool, part: str = "") -> None:
-    """Remember a verdict where a notebook asked for it, and renew the card above it."""
-    if "NBGRADER_EXECUTION" in os.environ or not _in_a_notebook():
+def keep(exercise: str, status: Status, part: str = "") -> None:
+    """Remember that an exercise was attempted where a notebook asked for its verdict, and renew the card above it."""
+    if status == "not-attempted" or "NBGRADER_EXECUTION" in os.environ or not _in_a_notebook():
         return
     unit = find_unit(exercise)
     with suppress(OSError):  # a check works without its entry, and the card says that none can be kept
-        remember_verdict(unit, exercise, passed, part)
+        remember_verdict(unit, exercise, status == "passed", part)
     if unit in _CARDS:
         from IPython.display import update_display
 

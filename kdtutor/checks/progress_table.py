@@ -1,7 +1,5 @@
 """A learner's progress in the whole course as one table for a terminal."""
 
-from collections.abc import Mapping, Sequence
-
 from rich.columns import Columns
 from rich.table import Table
 from rich.text import Text
@@ -13,11 +11,8 @@ from kdtutor.checks.registry import exercises_by_unit
 STYLES: dict[State, str] = {"done": "green", "tried": "yellow", "untouched": "dim"}
 
 
-def progress_table(order: Mapping[str, Sequence[str]], unit: str | None = None) -> Table:
-    """A row a unit: how many of its exercises are done, and each with its mark. ValueError for an unknown unit.
-
-    order: for each unit the names of its exercises as its notebook has them.
-    """
+def progress_table(unit: str | None = None) -> Table:
+    """A row a unit: how many of its exercises are done, and each with its mark. ValueError for an unknown unit."""
     units = [unit] if unit else list(exercises_by_unit())
     key = Text("  ").join(Text(f"{mark} {state}", STYLES[state]) for state, mark in MARKS.items())
     table = Table(title=key, title_justify="left", show_lines=True)
@@ -25,7 +20,7 @@ def progress_table(order: Mapping[str, Sequence[str]], unit: str | None = None) 
     table.add_column("done", justify="right", no_wrap=True)
     table.add_column("exercises")
     for each in units:
-        states = states_of(each, order.get(each, ()))
+        states = states_of(each)
         marked = [Text(f"{MARKS[state]} {name}", STYLES[state], no_wrap=True) for name, state in states.items()]
         done = sum(state == "done" for state in states.values())
         table.add_row(each, f"{done} of {len(states)}", Columns(marked, padding=(0, 3)))

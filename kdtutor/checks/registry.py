@@ -75,6 +75,14 @@ def exercises_by_unit() -> Mapping[str, Mapping[str, Exercise]]:
     return MappingProxyType(found)
 
 
+def exercises_of(unit: str) -> Mapping[str, Exercise]:
+    """A unit's exercises by name. Raises ValueError for a unit that has none."""
+    units = exercises_by_unit()
+    if unit not in units:
+        raise ValueError(f"there is no unit {unit!r} with exercises: units are {', '.join(units)}")
+    return units[unit]
+
+
 def find(name: str) -> Exercise:
     """The exercise called `name`. Raises ValueError for a name that no unit has."""
     return exercises_by_unit()[find_unit(name)][name]

@@ -8,7 +8,7 @@ import torch
 
 from kdtutor.checks.examine import judge
 from kdtutor.checks.exercise import Exercise, Verdict
-from kdtutor.checks.registry import exercises_by_unit
+from kdtutor.checks.registry import exercises_by_unit, exercises_of
 from kdtutor.checks.secret import secret_generator
 
 
@@ -32,10 +32,7 @@ def validity(unit: str | None = None) -> list[Validity]:
 
     Raises ValueError for a unit that has no exercises.
     """
-    units = exercises_by_unit()
-    if unit is not None and unit not in units:
-        raise ValueError(f"there is no unit {unit!r} with exercises: units are {', '.join(units)}")
-    chosen = units if unit is None else {unit: units[unit]}
+    chosen = exercises_by_unit() if unit is None else {unit: exercises_of(unit)}
     return [_row(u, name, exercise) for u, exercises in chosen.items() for name, exercise in exercises.items()]
 
 

@@ -1,5 +1,6 @@
 """What every command shares: the application they join, the console they print on, and the course they work on."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,3 +40,8 @@ def course() -> "Course":
         return Course.of(Path.cwd())
     except FileNotFoundError:
         return Course.of(Path(__file__))
+
+
+def add_to_search_path(variable: str, folder: Path) -> None:
+    """Put a folder behind those that an environment variable lists, for the program that is started next."""
+    os.environ[variable] = os.pathsep.join(filter(None, [os.environ.get(variable), str(folder)]))

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 import kdtutor
-from kdtutor.cli.app import LEARN, console, course
+from kdtutor.cli.app import LEARN, add_to_search_path, console, course
 
 commands = typer.Typer()
 
@@ -24,10 +24,7 @@ def lab(context: typer.Context) -> None:
         console.print("The learner notebooks are not there yet: making them.")
         build_learner_notebooks(here.root)
     # Without JupyterLab's news prompt, nbgrader's panels for authors and Voila's button, which learners would trip over
-    ours = Path(kdtutor.__file__).parent / "lab_config"
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
-        filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(ours)])
-    )
+    add_to_search_path("JUPYTER_CONFIG_PATH", Path(kdtutor.__file__).parent / "lab_config")
     os.chdir(here.root)
     arguments = [
         f"--ServerApp.root_dir={here.released}",
@@ -77,12 +74,11 @@ def progress(
     from kdtutor.checks.progress import forget_progress, progress_folder
 
     if forget:
-        console.print(f"{forget_progress(unit)} entries deleted.", highlight=False)
+        console.print(f"Entries deleted: {forget_progress(unit)}.", highlight=False)
         return
-    from kdtutor import authoring
     from kdtutor.checks.progress_table import progress_table
 
-    console.print(progress_table(authoring.exercise_order(course()), unit))
+    console.print(progress_table(unit))
     console.print(
         f"Kept on this computer alone, in {progress_folder()}; grading neither reads nor writes it. "
         "kdtutor progress --forget deletes it.",

@@ -33,8 +33,9 @@ def new_exercise(
 
 
 def say_next(written: list[Path], unit: str) -> None:
+    here = course()
     for path in written:
-        console.print(course().named(path), markup=False, highlight=False)
+        console.print(here.named(path), markup=False, highlight=False)
     console.print(
         f"It works as it stands: `kdtutor validity {unit}`, then `kdtutor build {unit}`. Now make it yours, one file "
         "after the other; CONTRIBUTING.md goes through it.",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kdtutor.cli.app import TEACH, console, course
+from kdtutor.cli.app import TEACH, add_to_search_path, console, course
 
 commands = typer.Typer()
 
@@ -24,9 +24,7 @@ def demo(
 
     folder = Path(os.environ.get("KDTUTOR_CACHE") or user_cache_path("kdtutor"))
     notebook = served.write_notebook(folder / "demo", ask=ask)
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(
-        filter(None, [os.environ.get("JUPYTER_PATH"), str(served.JUPYTER_PATH)])
-    )
+    add_to_search_path("JUPYTER_PATH", served.JUPYTER_PATH)
     os.execv(sys.executable, [sys.executable, "-m", "voila", *served.voila_arguments(notebook), *context.args])
 
 

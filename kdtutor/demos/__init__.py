@@ -52,7 +52,7 @@ def show_predictions(question: str, answers: Sequence[float] | str | Path, measu
     from kdtutor.demos.prediction import class_answers, class_histogram
 
     numbers = class_answers(answers, question) if isinstance(answers, str | Path) else answers
-    picture = class_histogram(question, unit, numbers, measured)
+    picture = class_histogram(unit, numbers, measured)
     plots.show(picture.figure, picture.alt)
 
 

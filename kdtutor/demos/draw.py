@@ -93,7 +93,6 @@ def explorer() -> Explorer[Answers]:
     """The explorer without its canvas: a drawing is given, a test picture chosen."""
     names = [*test_pictures()]
     return Explorer(
-        name="draw",
         title="Draw: five networks read your writing",
         explains="All five learned from printed characters only. Bars are probabilities; beside each name stand the "
         "bytes of the network's file and the time of one answer here. Try what lies between two letters.",

@@ -52,7 +52,6 @@ class Explorer(Generic[Result]):
     yields results that are drawn as they come; `compute` then only gives what is shown before.
     """
 
-    name: str
     title: str
     explains: str
     controls: tuple[Control, ...]

@@ -40,10 +40,10 @@ def png(figure: Figure, theme: Theme = "light", scale: float = 1.0) -> bytes:
     return encoded(pixels(figure, theme, scale))
 
 
-def encoded(picture: Image.Image, level: int = 1) -> bytes:
-    """PNG bytes; level 1 compresses in a fifth of the time of the usual 6 and is a third larger."""
+def encoded(picture: Image.Image) -> bytes:
+    """PNG bytes, compressed by run lengths alone: quicker than usual, and hardly larger where colours are flat."""
     file = io.BytesIO()
-    picture.save(file, format="png", compress_level=level, compress_type=zlib.Z_RLE)
+    picture.save(file, format="png", compress_type=zlib.Z_RLE)
     return file.getvalue()
 
 

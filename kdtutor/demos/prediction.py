@@ -56,9 +56,7 @@ def class_answers(folder: str | Path, question: str) -> list[float]:
     return answers
 
 
-def class_histogram(
-    question: str, unit: str, answers: Sequence[float], measured: float, theme: Theme = "light"
-) -> Picture:
+def class_histogram(unit: str, answers: Sequence[float], measured: float, theme: Theme = "light") -> Picture:
     """The answers of a class as a histogram, with a line at what was measured.
 
     Raises ValueError for no answers.

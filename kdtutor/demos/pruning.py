@@ -1,4 +1,4 @@
-"""Explorer 3: how much of a network can go, as single weights or as whole neurons, and what that saves."""
+"""Pruning: how much of a network can go, as single weights or as whole neurons, and what that saves."""
 
 from dataclasses import dataclass
 from functools import cache, partial
@@ -137,7 +137,6 @@ def explorer() -> Explorer[Pruned]:
         for sparsity in SPARSITIES:
             smaller(sparsity, structure)
     return Explorer(
-        "pruning",
         "Pruning",
         "A trained network loses its smallest weights, or its weakest neurons, and is not trained again. "
         "Watch what each way costs in accuracy, and what it saves in bytes and in time.",

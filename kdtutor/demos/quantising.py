@@ -1,4 +1,4 @@
-"""Explorer 4: how few bits a network's weights or activations need, by scheme and by calibration."""
+"""Quantisation: how few bits a network's weights or activations need, by scheme and by calibration."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +15,7 @@ from kdtutor.plots import live_quantising
 from kdtutor.plots.style import Theme
 
 BITS = (2, 3, 4, 5, 6, 7, 8)
-SHOWN = "3"  # the one whose values are drawn
+SHOWN = "3"  # the layer whose values are drawn
 BINS = 60
 LOST = 0.02  # of accuracy, in the question
 
@@ -55,7 +55,7 @@ def draw(seen: Quantised, theme: Theme) -> list[Picture]:
     """A layer's values with the levels, the error of each layer, accuracy by bits."""
     setting, codes = seen.setting, seen.codes[SHOWN]
     counts, edges = torch.histogram(codes.among.flatten(), BINS)
-    whose = f"{'weights' if setting.what == 'weights' else 'inputs'} of layer 2"
+    whose = "weights of layer 2" if setting.what == "weights" else "inputs of layer 2"
     if codes.channel is not None:
         whose += f", channel {codes.channel}"
     low, high = float(codes.levels[0]), float(codes.levels[-1])
@@ -100,7 +100,6 @@ def explorer() -> Explorer[Quantised]:
     for setting in product(get_args(What), BITS, get_args(Scheme), get_args(Calibration)):
         accuracy_of(Setting(*setting))
     return Explorer(
-        "quantising",
         "Quantisation",
         "A student's weights, or what its layers receive, are rounded to a few codes. "
         "Watch where the levels fall among the values, and what the rounding costs.",

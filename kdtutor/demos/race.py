@@ -21,7 +21,6 @@ FEW = 1000  # pictures, in the question and in the stills
 def explorer() -> Explorer[Standing]:
     """The race as an explorer: settings, and a button that starts it."""
     return Explorer(
-        name="race",
         title="Race: labels against distilled",
         explains="Ten students learn from labels alone, ten from labels and a teacher: seed by seed the same network, "
         "first weights, pictures and epochs, and for each side the learning rate that unit 02 chose. A band runs from "

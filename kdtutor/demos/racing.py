@@ -15,7 +15,6 @@ from kdtutor.measure import Comparison, accuracy, paired_comparison
 from kdtutor.training import Recipe, epochs_of_many
 
 LABELS, DISTILLED = "labels", "distilled"
-# Each side's own best of five, chosen on validation pictures in unit 02 (its results.json, "tuning").
 RATES = {LABELS: networks.ON_LABELS.lr, DISTILLED: networks.ON_ANSWERS.lr}
 WORTH_HAVING = 0.005
 

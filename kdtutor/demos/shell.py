@@ -32,7 +32,6 @@ class Panel(anywidget.AnyWidget):
 
     _esm = FRONT / "panel.js"
     _css = FRONT / "panel.css"
-    name = traitlets.Unicode().tag(sync=True)
     heading = traitlets.Unicode().tag(sync=True)
     explains = traitlets.Unicode().tag(sync=True)
     controls: Any = traitlets.List().tag(sync=True)
@@ -54,7 +53,6 @@ class Panel(anywidget.AnyWidget):
         self._committed: tuple[list[float], float] | None = None
         question = explorer.question if ask else None
         super().__init__(
-            name=explorer.name,
             heading=explorer.title,
             explains=explorer.explains,
             controls=[
@@ -83,11 +81,6 @@ class Panel(anywidget.AnyWidget):
         """What `compute` is called with: every control's value, and what was given."""
         chosen = cast(Mapping[str, int], self.chosen)
         return self.given | {control.name: control.values[chosen[control.name]] for control in self.explorer.controls}
-
-    def give(self, **given: Any) -> None:
-        """Set what no control sets, such as a drawing, and show what follows."""
-        self.given |= given
-        self.compute()
 
     def choose(self, **values: Any) -> None:
         """Move controls, as a person would. Raises KeyError or ValueError for what the explorer does not have."""
@@ -161,7 +154,7 @@ class Panel(anywidget.AnyWidget):
         if len(answers) == 1:
             self.verdict = {"sentence": predictions.compare(question.text, measured), "asked": question.text}
             return
-        histogram = class_histogram(question.text, question.unit, answers, measured, self._theme)
+        histogram = class_histogram(question.unit, answers, measured, self._theme)
         self.verdict = {
             "sentence": compare_class(question.unit, answers, measured),
             "asked": question.text,

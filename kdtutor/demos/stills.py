@@ -11,7 +11,8 @@ from kdtutor.demos.explorer import Explorer
 from kdtutor.demos.picture import DOTS_PER_INCH, encoded, pixels
 from kdtutor.plots.style import Theme, house_style, palette
 
-LETTERS = 105  # that fit into a line of the narrowest caption, 9 inches
+NARROWEST = 9 * DOTS_PER_INCH  # pixels of a caption
+LETTERS = 105  # that fit into a line of the narrowest
 
 
 def strip(explorer: Explorer[Any], theme: Theme = "light") -> tuple[bytes, str]:
@@ -32,11 +33,11 @@ def strip(explorer: Explorer[Any], theme: Theme = "light") -> tuple[bytes, str]:
     for row in rows:
         below.paste(row, (0, top))
         top += row.height
-    return encoded(below, level=9), "\n".join(words)
+    return encoded(below), "\n".join(words)
 
 
 def setting_in_words(explorer: Explorer[Any], changes: Mapping[str, Any]) -> str:
-    """Every control's label with its value, as "temperature 4, picture O"."""
+    """Every control's label with its value, as "picture of O, temperature T 4, weight α 0.9"."""
     values = {**explorer.start, **changes}
     return ", ".join(f"{control.label} {control.shown(values[control.name])}" for control in explorer.controls)
 
@@ -51,11 +52,11 @@ def _beside(images: list[Image.Image], theme: Theme) -> Image.Image:
 
 
 def _caption(setting: str, sentence: str, width: int, theme: Theme) -> Image.Image:
-    letters = LETTERS * max(width, 9 * DOTS_PER_INCH) // (9 * DOTS_PER_INCH)
-    lines = textwrap.wrap(sentence, letters)
+    width = max(width, NARROWEST)
+    lines = textwrap.wrap(sentence, LETTERS * width // NARROWEST)
     inches = 0.45 + 0.19 * len(lines)
     with house_style(theme):
-        figure = Figure(figsize=(max(width, 9 * DOTS_PER_INCH) / DOTS_PER_INCH, inches))
+        figure = Figure(figsize=(width / DOTS_PER_INCH, inches))
         top = 1 - 0.12 / inches
         figure.text(0.015, top, setting, weight="bold", fontsize=11, va="top")
         figure.text(0.015, top - 0.21 / inches, "\n".join(lines), fontsize=10, va="top", linespacing=1.3)

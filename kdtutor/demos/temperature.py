@@ -1,4 +1,4 @@
-"""Explorer 1: what temperature does to a teacher's answer about look-alike glyphs, its entropy and its pull."""
+"""Temperature: what it does to a teacher's answer about look-alike glyphs, its entropy and its pull."""
 
 import math
 from collections.abc import Callable
@@ -139,7 +139,6 @@ def say(seen: Softened) -> str:
 def explorer() -> Explorer[Softened]:
     """The explorer, with the teacher read or trained."""
     return Explorer(
-        "temperature",
         "Temperature",
         "A teacher looks at a glyph that has look-alikes. Raise T and its runners-up are heard; "
         "watch what that does to its entropy, and to its pull on a student with and without the factor T².",

@@ -38,7 +38,7 @@ class Palette:
 
 
 _PALETTES = {
-    "light": Palette("#FFFFFF", "#1A1A1A", GREY, "#E5E5E5", (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)),
+    "light": Palette("#FFFFFF", "#1A1A1A", GREY, "#E5E5E5", tuple(CYCLE)),
     # On a dark ground the darker half of the colours is hard to see: the lighter half leads.
     "dark": Palette("#14171A", "#F2F2F2", "#A8ADB3", "#3A3F45", (SKY, ORANGE, "#2CC295", PURPLE, "#F0E442", "#F2734A")),
 }

@@ -26,10 +26,13 @@ def exercise_cells(exercise: str) -> str:
 
 def unit_source(unit: str, exercise: str) -> str:
     """The source of a new unit with one exercise."""
-    text = template("unit", EXERCISE_CELLS=exercise_cells(exercise))
-    for word, value in (("UNIT_TITLE", title(unit[3:])), ("EXERCISE_NAME", exercise), ("POINTS", POINTS)):
-        text = text.replace(word, str(value))
-    return text
+    return template(
+        "unit",
+        EXERCISE_CELLS=exercise_cells(exercise),
+        UNIT_TITLE=title(unit[3:]),
+        EXERCISE_NAME=exercise,
+        POINTS=POINTS,
+    )
 
 
 def checks_module(exercise: str) -> str:
@@ -41,18 +44,17 @@ def title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def problem_with_unit(unit: str) -> str | None:
-    """Why a unit cannot have this name, in words."""
-    if UNIT_NAME.fullmatch(unit):
-        return None
-    return f"{unit!r} is no name for a unit: two digits, an underscore and small letters are needed, as in 14_my_unit"
+def require_unit_name(unit: str) -> None:
+    if not UNIT_NAME.fullmatch(unit):
+        words = "two digits, an underscore and small letters are needed, as in 14_my_unit"
+        raise ValueError(f"{unit!r} is no name for a unit: {words}")
 
 
-def problem_with_exercise(exercise: str) -> str | None:
-    """Why an exercise cannot have this name, in words."""
-    if EXERCISE_NAME.fullmatch(exercise) and not keyword.iskeyword(exercise):
-        return None
-    return f"{exercise!r} is no name for an exercise: it becomes a function, in small letters, as in mean_margin"
+def require_exercise_name(exercise: str) -> None:
+    if not EXERCISE_NAME.fullmatch(exercise) or keyword.iskeyword(exercise):
+        raise ValueError(
+            f"{exercise!r} is no name for an exercise: it becomes a function, in small letters, as in mean_margin"
+        )
 
 
 def with_exercise(source: str, exercise: str) -> str:
@@ -88,7 +90,10 @@ def with_row(text: str, head: str, row: str, number: str) -> str:
 
 
 def with_import(package: str, unit: str, exercise: str) -> str:
-    """The __init__ of a unit's checks that binds one more exercise, from a module of its name."""
+    """The __init__ of a unit's checks that binds one more exercise, from a module of its name.
+
+    `__all__` has the order of the notebook, where the new exercise is the last. ValueError where there is no `__all__`.
+    """
     line = f"from kdtutor.checks.units.unit_{unit}.{exercise} import {exercise}"
     imports = [each for each in package.split("\n") if each.startswith("from ")]
     later = next((each for each in imports if each > line), None)
@@ -98,10 +103,8 @@ def with_import(package: str, unit: str, exercise: str) -> str:
         package = package.replace(imports[-1], f"{imports[-1]}\n{line}", 1)
     listed = re.search(r"__all__ = (\[.*?\])", package, re.DOTALL)
     if listed is None:
-        return package
-    names = ast.literal_eval(listed[1])
-    names = sorted([*names, exercise]) if names == sorted(names) else [*names, exercise]
-    quoted = [f'"{name}"' for name in names]
+        raise ValueError(f"the checks of {unit} have no __all__, which lists the unit's exercises")
+    quoted = [f'"{name}"' for name in (*ast.literal_eval(listed[1]), exercise)]
     flat = f"__all__ = [{', '.join(quoted)}]"
     if "\n" in listed[1] or len(flat) > 120:
         flat = "__all__ = [\n" + "".join(f"    {name},\n" for name in quoted) + "]"

@@ -16,11 +16,11 @@ def new_unit(course: Course, unit: str, exercise: str | None = None) -> list[Pat
     exercise: its name; by default agreement_<number of the unit>.
     """
     name = exercise or f"agreement_{unit[:2]}"
-    _raise(texts.problem_with_unit(unit))
+    texts.require_unit_name(unit)
     same = [each for each in course.units if each[:2] == unit[:2]]
     if same:
         raise ValueError(f"there is a unit {same[0]} already: take another number")
-    _raise(texts.problem_with_exercise(name) or _taken(course, name))
+    _require_free_name(course, name)
     checks = _checks(course)
     number, title = unit[:2], texts.title(unit[3:])
     package = (
@@ -46,7 +46,7 @@ def new_unit(course: Course, unit: str, exercise: str | None = None) -> list[Pat
 
 def new_exercise(course: Course, unit: str, exercise: str) -> list[Path]:
     """Add an exercise to a unit; returns the files written. ValueError where a name is taken or is none."""
-    _raise(texts.problem_with_exercise(exercise) or _taken(course, exercise))
+    _require_free_name(course, exercise)
     if unit not in course.units:
         raise ValueError(f"there is no unit {unit}: units are {', '.join(course.units)}")
     checks = _checks(course) / f"unit_{unit}"
@@ -80,17 +80,12 @@ def _checks(course: Course) -> Path:
     return folder
 
 
-def _taken(course: Course, exercise: str) -> str | None:
-    """Where the name is an exercise's already: names are the course's, since a check finds its exercise by them."""
+def _require_free_name(course: Course, exercise: str) -> None:
+    """A name belongs to one exercise of the whole course, since a check finds its exercise by the name."""
+    texts.require_exercise_name(exercise)
     for unit in course.units:
         if re.search(rf'^# %%.*\bexercise="{exercise}"', course.source(unit).read_text("utf-8"), re.MULTILINE):
-            return f"{exercise} is an exercise of {unit} already: take another name"
-    return None
-
-
-def _raise(problem: str | None) -> None:
-    if problem:
-        raise ValueError(problem)
+            raise ValueError(f"{exercise} is an exercise of {unit} already: take another name")
 
 
 def _write(texts_by_path: dict[Path, str]) -> list[Path]:

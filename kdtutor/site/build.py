@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from kdtutor.authoring.build import replace_folder
+from kdtutor.authoring.build import replace_folder, require_ours
 from kdtutor.authoring.layout import Course
 from kdtutor.site.front_page import front_page
 from kdtutor.site.hidden_text import hidden_in_pages
@@ -28,8 +28,7 @@ def build_site(course: Course, folder: Path) -> Path:
     would show what learners must not see; FileExistsError where `folder` holds something else than a site.
     """
     folder = Path(folder).resolve()
-    if folder.exists() and not (folder / MARK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} holds something else than a site: name another folder")
+    require_ours(folder, MARK, "a site")
     with tempfile.TemporaryDirectory() as temporary:
         source, made, scratch = (Path(temporary) / name for name in ("source", "site", "scratch"))
         texts = write_source(course, source)

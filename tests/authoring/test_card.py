@@ -4,7 +4,7 @@ import shutil
 
 import nbformat
 
-from kdtutor.authoring import build_learner_notebooks, exercise_order
+from kdtutor.authoring import build_learner_notebooks
 from kdtutor.authoring.card import CARD_ID
 from kdtutor.authoring.execute import execute
 from kdtutor.grading.assignment import runs_while_grading
@@ -26,10 +26,6 @@ def test_a_unit_without_exercises_has_no_card(tmp_path):
     course = lay_out(tmp_path, "# %%\nx = 1\n")
     build_learner_notebooks(tmp_path)
     assert CARD_ID not in [cell.id for cell in cells(course.learner_notebook(UNIT))]
-
-
-def test_exercises_come_in_the_order_of_the_notebook(built_once):
-    assert exercise_order(built_once) == {UNIT: ["double"]}
 
 
 def test_grading_runs_of_the_card_its_import_alone(built_once):

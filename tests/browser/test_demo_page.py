@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import grave_faults
 from tests.browser.conftest import ARTIFACTS, chromium
 from tests.browser.keep import keep
 from tests.one_machine import OneMachine
@@ -50,8 +50,7 @@ class Shown:
     address: str
     asked: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-
-    place: int = 0
+    place: int = 0  # of the room on stage
 
     @property
     def room(self) -> Locator:
@@ -220,7 +219,7 @@ def test_every_room_fits_has_no_serious_fault_and_is_light_or_dark(shown: Shown,
         expect(shown.room).to_have_css("background-color", f"rgb{GROUNDS[scheme]}")
         # The pictures follow, drawn anew for this ground.
         page.wait_for_function(CORNER, arg=[shown.place, [*GROUNDS[scheme]]])
-        assert faults(page) == []
+        assert grave_faults(page) == []
         for name, size in (("1280", PROJECTOR), ("390", PHONE)):
             page.set_viewport_size(size)  # type: ignore[arg-type]
             assert page.evaluate(WIDER) == []
@@ -256,13 +255,6 @@ def paper(page: Page) -> Any:
     box = page.locator(".kdtutor-canvas canvas").bounding_box()
     assert box is not None
     return box
-
-
-def faults(page: Page) -> list[str]:
-    """What axe-core calls serious or critical, with the places."""
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in ("serious", "critical")]
-    return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in grave]
 
 
 def _answers(url: str) -> bool:

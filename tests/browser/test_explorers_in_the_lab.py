@@ -3,12 +3,14 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import grave_faults
 from tests.browser.conftest import Lab
 from tests.browser.keep import keep
+from tests.browser.notebook import run, wait_for_kernel
 
+EXPLORER = ".kdtutor-explorer"
 SOURCE = "from kdtutor.demos import explore_temperature\n\nexplore_temperature()"
 NOTEBOOK = {
     "cells": [
@@ -29,23 +31,13 @@ def opened(page: Page, lab: Lab, name: str) -> Locator:
     )
     assert put.ok, put.text()
     page.goto(lab.url(name))
-    expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
-        "data-status", "idle", timeout=90_000
-    )
+    wait_for_kernel(page)
     if page.viewport_size and page.viewport_size["width"] < 600:
         page.keyboard.press("Control+b")  # the list of files leaves no room for a notebook on a phone
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Control+Enter")
-    explorer = page.locator(".kdtutor-explorer")
+    run(page, page.locator(".jp-CodeCell").first)
+    explorer = page.locator(EXPLORER)
     expect(explorer).to_be_visible(timeout=60_000)
     return explorer
-
-
-def serious_faults(page: Page) -> list[str]:
-    """What axe-core calls serious or critical inside the explorer."""
-    found = Axe().run(page, context=".kdtutor-explorer").response["violations"]
-    grave = [fault for fault in found if fault["impact"] in ("serious", "critical")]
-    return [f"{fault['id']}: {fault['nodes'][0]['html']}" for fault in grave]
 
 
 def photograph(page: Page, explorer: Locator, place: str) -> None:
@@ -66,7 +58,7 @@ def test_a_prediction_comes_first_and_the_keyboard_moves_the_numbers(
 
     # The stills travel in the same output but are not shown where widgets run, and nothing live comes before a commit.
     expect(page.locator(".jp-OutputArea img")).to_have_count(0)
-    assert serious_faults(page) == []
+    assert grave_faults(page, context=EXPLORER) == []
     explorer.get_by_role("textbox").fill("8\n50\n64")
     explorer.get_by_role("button", name="Commit").click()
     expect(explorer.locator(".verdict")).to_contain_text("3 predictions from 8 to 64, median 50")
@@ -90,7 +82,7 @@ def test_a_prediction_comes_first_and_the_keyboard_moves_the_numbers(
         assert picture.evaluate("image => image.naturalWidth") > 300
         assert len(picture.get_attribute("alt") or "") > 40
     assert explorer.evaluate("element => element.scrollWidth <= element.clientWidth"), "it is wider than its place"
-    assert serious_faults(page) == []
+    assert grave_faults(page, context=EXPLORER) == []
     if place == "desk":
         photograph(page, explorer, place)
     before = shown.first.get_attribute("src") or ""
@@ -98,7 +90,7 @@ def test_a_prediction_comes_first_and_the_keyboard_moves_the_numbers(
     expect(explorer).to_have_class(re.compile("dark"))
     expect(explorer.get_by_role("button", name="Light")).to_be_visible()
     expect(shown.first).not_to_have_attribute("src", before)
-    assert serious_faults(page) == []
+    assert grave_faults(page, context=EXPLORER) == []
     if place == "phone":
         photograph(page, explorer, place)
     assert complaints == []

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ARTIFACTS, Lab
-from tests.browser.test_soft_targets_in_the_lab import cell_with, run, write
+from tests.browser.notebook import cell_with, run, wait_for_kernel, write
 
 RIGHT = "def top_1_accuracy(logits, labels):\n    return (logits.argmax(-1) == labels).float().mean()"
 
@@ -13,8 +13,7 @@ RIGHT = "def top_1_accuracy(logits, labels):\n    return (logits.argmax(-1) == l
 def test_the_card_at_the_top_says_untouched_and_then_done(page: Page, lab: Lab) -> None:
     page.goto(lab.url("00_start_here/00_start_here.ipynb"))
     expect(page.locator(".jp-Notebook h1").first).to_contain_text("Start here", timeout=90_000)
-    status = page.locator(".jp-Notebook-ExecutionIndicator").first
-    expect(status).to_have_attribute("data-status", "idle", timeout=90_000)
+    wait_for_kernel(page)
 
     card = page.locator(".jp-Notebook .jp-Cell").nth(1)
     page.locator(".jp-Notebook h1").first.click()

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from kdtutor.authoring import Course
 from kdtutor.site import build_site
+from tests.browser.axe import grave_faults
 from tests.browser.conftest import ARTIFACTS, ROOT
 
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
@@ -17,12 +17,6 @@ WITH_MATHEMATICS = ("units/01_soft_targets.html", "units/07_quantisation.html")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_site(Course.of(ROOT), tmp_path_factory.mktemp("made") / "site").parent
-
-
-def grave_faults(page: Page) -> list[str]:
-    """What axe-core finds serious or critical; preload off, since a page under file:// may not fetch its styles."""
-    found = Axe().run(page, options={"preload": False}).response["violations"]
-    return [f"{each['id']}: {each['help']}" for each in found if each["impact"] in ("serious", "critical")]
 
 
 def open_page(page: Page, site: Path, name: str) -> list[str]:
@@ -60,7 +54,7 @@ def test_a_unit_s_page_shows_mathematics_and_fits_a_desk_and_a_phone(page: Page,
 def test_axe_finds_no_serious_fault(page: Page, site: Path, name: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     open_page(page, site, name)
-    assert grave_faults(page) == []
+    assert grave_faults(page, options={"preload": False}) == []  # under file:// a page may not fetch its styles
 
 
 @pytest.mark.browser

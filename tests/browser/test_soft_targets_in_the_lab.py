@@ -1,41 +1,21 @@
 """A learner's first exercise in the real JupyterLab: wrong, told so by name, put right, passed, and the figure seen."""
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ARTIFACTS, Lab
 from tests.browser.keep import keep
+from tests.browser.notebook import cell_with, run, wait_for_kernel, write
 
 WRONG = "def soften(logits, temperature):\n    return (logits * temperature).softmax(-1)"
 RIGHT = "def soften(logits, temperature):\n    return (logits / temperature).softmax(-1)"
-
-
-def cell_with(page: Page, text: str) -> Locator:
-    return page.locator(".jp-Notebook .jp-CodeCell").filter(has_text=text).first
-
-
-def write(page: Page, cell: Locator, source: str) -> None:
-    """Replace a cell's text the way a person does: click into it, select all, type."""
-    cell.scroll_into_view_if_needed()
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.press("Delete")
-    page.keyboard.insert_text(source)
-
-
-def run(page: Page, cell: Locator) -> None:
-    cell.scroll_into_view_if_needed()
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
 
 
 @pytest.mark.browser
 def test_a_wrong_answer_is_named_a_right_one_passes_and_the_figure_appears(page: Page, lab: Lab) -> None:
     page.goto(lab.url("01_soft_targets/01_soft_targets.ipynb"))
     expect(page.locator(".jp-Notebook h1").first).to_contain_text("Soft targets", timeout=90_000)
-    expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
-        "data-status", "idle", timeout=90_000
-    )
+    wait_for_kernel(page)
 
     exercise = cell_with(page, "def soften(")
     check = cell_with(page, "check(soften)")

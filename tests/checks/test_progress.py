@@ -67,7 +67,7 @@ def test_many_writers_at_once_lose_no_entry_and_leave_no_unfinished_file(folder)
         assert set(json.loads(path.read_text())) == {"exercise", "first"}
 
 
-def test_a_writer_that_is_killed_leaves_the_file_whole_or_not_there(folder):
+def test_a_writer_that_is_killed_leaves_the_file_whole_or_not_there():
     program = (
         "import os; from kdtutor.checks import progress; progress.os.replace = lambda *a: os._exit(9);"
         f"progress.remember_verdict('{UNIT}', 'soften', True)"
@@ -99,6 +99,14 @@ def test_a_name_that_is_no_name_makes_no_file(folder):
     with pytest.raises(ValueError, match="no name of a unit"):
         remember_verdict("..", "soften", passed=True)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["..", "", "../../elsewhere"])
+def test_forgetting_what_is_no_unit_deletes_nothing(name):
+    remember_verdict(UNIT, "soften", passed=True)
+    with pytest.raises(ValueError, match="no name of a unit"):
+        forget_progress(name)
+    assert states()["soften"] == "done"
 
 
 def test_a_program_that_calls_a_check_is_no_learner_at_work(capsys, folder):
@@ -155,6 +163,6 @@ def test_the_command_shows_each_exercise_with_its_mark_says_where_that_is_kept_a
     for words in ("1 of 6", "✓ kl_divergence", "… soften", "○ kd_loss", "Kept on this computer alone", str(folder)):
         assert words in shown
     assert shown.index("soften") < shown.index("kl_divergence") < shown.index("which_divergence")
-    assert "2 entries deleted." in kdtutor("--forget")
+    assert "Entries deleted: 2." in kdtutor("--forget")
     assert "untouched" in kdtutor(UNIT)
     assert not list(folder.rglob("*.json"))

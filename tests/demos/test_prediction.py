@@ -55,7 +55,7 @@ def test_a_class_s_predictions_are_collected_from_its_notebooks(tmp_path: Path) 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("answers", [[5.0], [5.0] * 30, [1.0, 2.0, 2.5, 40.0], [-3.0, 0.0]])
 def test_every_answer_is_counted_in_the_histogram_and_the_measured_value_is_marked(theme, answers) -> None:
-    picture = class_histogram("?", "%", answers, 4.0, theme)
+    picture = class_histogram("%", answers, 4.0, theme)
     axis = picture.figure.axes[0]
     assert sum(bar.get_height() for bar in axis.patches) == len(answers)
     assert list(axis.lines[0].get_xdata()) == [4.0, 4.0]
@@ -85,4 +85,4 @@ def test_predictions_of_a_folder_are_shown_with_their_words(tmp_path: Path, monk
 
 def test_an_empty_class_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        class_histogram("?", "%", [], 4.0)
+        class_histogram("%", [], 4.0)

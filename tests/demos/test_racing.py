@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from kdtutor.data import Dataset, Split
+from kdtutor.demos import racing
 from kdtutor.demos.racing import DISTILLED, LABELS, RATES, Settings, race
+from kdtutor.measure import Comparison, paired_comparison
 from kdtutor.models import mlp
 from kdtutor.training import Recipe, fit
 
@@ -56,11 +58,24 @@ def test_the_side_on_labels_is_what_training_on_labels_alone_gives(data: Dataset
     assert [seeds[1] for seeds in last.curves[LABELS]] == pytest.approx(history.evaluations, abs=0.011)
 
 
-def test_the_verdict_is_the_paired_comparison_of_both_sides(data: Dataset, says: torch.Tensor) -> None:
+def test_the_verdict_compares_both_sides_on_test_pictures_seed_by_seed(
+    data: Dataset, says: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+
+    def noting(*sides: list[float], smallest_gain: float) -> Comparison:
+        compared.append(sides)
+        return paired_comparison(*sides, smallest_gain=smallest_gain)
+
+    monkeypatch.setattr(racing, "paired_comparison", noting)
     *_, last = race(SMALL, data, says)
-    assert last.verdict is not None
-    assert last.verdict.n == 3
-    assert last.verdict.verdict in ("gain", "no gain", "cannot tell")
+    ((distilled, labels),) = compared
+    student, few = mlp(16, 64, 4, seed=1), data.train[:200]
+    fit(student, few.x, (few.y,), F.cross_entropy, Recipe(epochs=3, lr=RATES[LABELS]), seed=1, device="cpu")
+    on_test = float((student(data.test.x).argmax(-1) == data.test.y).float().mean())
+    assert (len(distilled), len(labels)) == (3, 3)
+    assert labels[1] == pytest.approx(on_test, abs=0.011)
+    assert last.verdict == paired_comparison(distilled, labels, smallest_gain=racing.WORTH_HAVING)
 
 
 def test_a_teacher_that_is_wrong_loses_the_race(data: Dataset, says: torch.Tensor) -> None:

@@ -50,7 +50,8 @@ def test_controls_given_values_and_theme_change_what_is_seen() -> None:
     assert panel.seen["sentence"] == "The result is 4."
     panel.choose(x=3, sign=-1)
     assert panel.seen["sentence"] == "The result is -9."
-    panel.give(offset=100)
+    panel.given["offset"] = 100
+    panel.compute()
     assert panel.seen["sentence"] == "The result is 91."
     light = panel.seen["pictures"][0]
     panel.theme = "dark"

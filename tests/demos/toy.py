@@ -1,7 +1,5 @@
 """An explorer small enough to know every answer by heart."""
 
-from typing import Any
-
 from matplotlib.figure import Figure
 
 from kdtutor.demos.explorer import Control, Explorer
@@ -10,7 +8,7 @@ from kdtutor.demos.prediction import Question
 from kdtutor.plots.style import Theme, house_style
 
 
-def squares(asked: list[str] | None = None, **more: Any) -> Explorer[int]:
+def squares(asked: list[str] | None = None) -> Explorer[int]:
     """x² + offset; the answer to its question notes in `asked` that it was measured."""
 
     def answer() -> float:
@@ -24,10 +22,10 @@ def squares(asked: list[str] | None = None, **more: Any) -> Explorer[int]:
         return [Picture(figure, f"A line from 0 to {result}.")]
 
     return Explorer(
-        "squares", "Squares", "What squaring does.",
+        "Squares", "What squaring does.",
         (Control("x", "number", (1, 2, 3), 2), Control("sign", "sign", (1, -1), 1, "menu", shown="{:+d}".format)),
         lambda x, sign, offset: sign * x**2 + offset,
         draw,
         lambda result: f"The result is {result}.",
-        stills=({}, {"x": 3}), given={"offset": 0}, question=Question("What is 7²?", "units", answer), **more,
+        stills=({}, {"x": 3}), given={"offset": 0}, question=Question("What is 7²?", "units", answer),
     )  # fmt: skip

@@ -29,8 +29,8 @@ notebook = nbformat.read(course.learner_notebook("14_my_unit"), as_version=4)
 marks = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
 print(json.dumps({
     "built": check_built(course.root), "leaks": leaks("14_my_unit", course.root),
-    "asked": sorted(m["grade_id"] for m in marks if m.get("solution") and not m.get("grade")),
-    "checked": sorted(exercises_by_unit()["14_my_unit"]),
+    "asked": [m["grade_id"] for m in marks if m.get("solution") and not m.get("grade")],
+    "checked": list(exercises_by_unit()["14_my_unit"]),
     "points": sum(m.get("points", 0) for m in marks),
     "promised": terms_of(read_unit(course.source("14_my_unit"))).points,
     "rows": [(r.mistakes, r.mistakes_named, r.styles, r.styles_accepted, r.faults) for r in validity("14_my_unit")],
@@ -69,11 +69,11 @@ def test_a_new_unit_with_a_second_exercise_builds_and_passes_what_every_unit_has
     shutil.rmtree(checkout.solutions / "00_start_here")
     shutil.rmtree(checkout.solutions / "01_soft_targets")
     assert "14_my_unit.py" in run(checkout, "-m", "kdtutor", "new", "unit", UNIT)
-    run(checkout, "-m", "kdtutor", "new", "exercise", UNIT, "mean_margin")
+    run(checkout, "-m", "kdtutor", "new", "exercise", UNIT, "a_margin")
     run(checkout, "-m", "kdtutor", "build", UNIT)
     found = json.loads(run(checkout, "-c", PROVE).splitlines()[-1])
     assert (found["built"], found["leaks"]) == ([], [])
-    assert found["asked"] == found["checked"] == ["agreement_14", "mean_margin"]
+    assert found["asked"] == found["checked"] == ["agreement_14", "a_margin"]
     assert found["points"] == found["promised"] == 2 * texts.POINTS
     for mistakes, named, styles, accepted, faults in found["rows"]:
         assert faults == []
@@ -139,11 +139,13 @@ def test_a_course_without_the_checks_is_told_that_a_checkout_is_needed(checkout)
         new_unit(checkout, UNIT)
 
 
-def test_an_import_is_put_in_order_and_the_list_of_names_keeps_its_form():
+def test_an_import_is_put_in_order_and_the_name_behind_those_that_the_notebook_has_before():
     package = "from kdtutor.checks.units.unit_14_u.a import a\nfrom kdtutor.checks.units.unit_14_u.c import c\n\n{}\n"
     middle = texts.with_import(package.format('__all__ = ["a", "c"]'), "14_u", "b")
     assert [line.split(".")[-1] for line in middle.split("\n")[:3]] == ["a import a", "b import b", "c import c"]
-    assert '__all__ = ["a", "b", "c"]' in middle
+    assert '__all__ = ["a", "c", "b"]' in middle
     last = texts.with_import(package.format('__all__ = [\n    "c",\n    "a",\n]'), "14_u", "d")
     assert last.split("\n")[2].endswith("d import d")
     assert '__all__ = [\n    "c",\n    "a",\n    "d",\n]' in last
+    with pytest.raises(ValueError, match="the checks of 14_u have no __all__"):
+        texts.with_import(package.format(""), "14_u", "b")

@@ -164,7 +164,6 @@ def test_a_site_that_would_show_a_solution_is_not_put_in_place(tmp_path, course:
         if len(squeeze(line)) > 20
     )
     learner = nbformat.read(here.learner_notebook(unit), as_version=4)
-    solved.cells[-1].setdefault("outputs", [])
     code = next(cell for cell in solved.cells if cell.cell_type == "code" and cell.id in {c.id for c in learner.cells})
     code.outputs = [nbformat.v4.new_output("stream", text=f"{hidden}\n")]
     nbformat.write(solved, here.solved_notebook(unit))

@@ -141,7 +141,7 @@ def test_every_answer_that_a_person_marks_has_its_sample_and_its_rubric(unit, bo
         assert f"<code>{answer.name}</code>" in page_of(book, unit)
 
 
-def test_the_book_lies_where_git_ignores_it_and_nothing_of_the_course_leads_there(tmp_path):
+def test_the_book_lies_where_git_ignores_it_and_nothing_of_the_course_leads_there():
     ignored = subprocess.run(["git", "check-ignore", "grading/book/index.html"], cwd=COURSE.root, check=False)
     assert ignored.returncode == 0
     for path in COURSE.released.rglob("*.ipynb"):
@@ -207,7 +207,7 @@ def test_a_small_unit_gives_the_script_that_it_asks_for(tmp_path):
             "Reading critically: one too many",
             [
                 ("read", "Let them run the fault as it was published, say what is wrong, and mend it.", ""),
-                ("build", "`why`: an answer that a person marks, 1 points", ""),
+                ("build", "`why`: an answer that a person marks, 1 point", ""),
             ],
         ),
     ]

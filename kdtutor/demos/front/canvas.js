@@ -1,7 +1,7 @@
 // Something to write a character on, with mouse, pen or finger. Its pixels go to Python as bytes, ink is 255.
 
 const SIDE = 320; // of the canvas in its own dots
-const PEN = 26; // about as wide, for a character that fills the paper, as the typefaces' strokes are
+const PEN = 26; // about the width of a typeface's strokes, for a character that fills the paper
 
 function render({ model, el }) {
   const root = document.createElement("section");

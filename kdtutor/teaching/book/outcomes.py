@@ -40,28 +40,32 @@ def revealed(cells: Iterable[NotebookNode]) -> dict[str, str]:
     return found
 
 
-def calls(source: str, name: str) -> Iterator[ast.Call]:
-    """The calls of a function by its plain name in a cell's code."""
+def tree_of(source: str) -> ast.Module:
+    """A cell's code as a tree; empty where it is more than Python, such as a magic command."""
     try:
-        tree = ast.parse(source)
+        return ast.parse(source)
     except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-            yield node
+        return ast.Module(body=[], type_ignores=[])
 
 
-def recorded(source: str) -> list[str]:
-    """The claims that a cell records, as far as their names stand in its text."""
-    first = (call.args[0] for call in calls(source, "record") if call.args)
-    return [str(each.value) for each in first if isinstance(each, ast.Constant)]
+def first_arguments(function: str, source: str) -> list[str]:
+    """What stands first in each call of a function in a cell's code, where it is a constant.
+
+    Of `predict` it is the question, of `record` the claim.
+    """
+    found = []
+    for node in ast.walk(tree_of(source)):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=first), *_]) if name == function:
+                found.append(str(first))
+    return found
 
 
 def verdicts(claim: str, results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """The verdicts of a claim: each text in it that a measurement decided, with its name."""
     for key, value in results.get(claim, {}).items():
         if isinstance(value, str) and "verdict" in key:
-            which = key.replace("verdict", "").strip("_").replace("_", " ")
+            which = " ".join(part for part in key.split("_") if part != "verdict")
             yield f"{claim.replace('_', ' ')}{f', {which}' if which else ''}: {value}"
         elif isinstance(value, Mapping) and isinstance(value.get("verdict"), str):
             yield f"{claim.replace('_', ' ')}, {key.replace('_', ' ')}: {value['verdict']}"

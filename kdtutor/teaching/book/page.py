@@ -6,6 +6,7 @@ from typing import Any
 
 from nbconvert.filters import markdown2html
 
+from kdtutor.grading.pages.next_steps import many_points
 from kdtutor.grading.pages.page import Content, Markup, element, number
 from kdtutor.grading.pages.page_style import STYLE
 from kdtutor.teaching.book.answers import Answer
@@ -33,7 +34,7 @@ a { color: var(--open); }
 img { max-width: min(100%, 34rem); display: block; background: #fff; border: 1px solid var(--line); }
 mjx-container svg { display: inline; width: auto; }
 .effect { font-size: .88rem; color: var(--soft); }
-@media print { .script > dd, .check { break-inside: avoid; } img { max-width: 22rem; } details { display: none; } }
+@media print { .script > dd, .check { break-inside: avoid; } img { max-width: 22rem; } }
 """
 
 
@@ -57,9 +58,9 @@ def unit_page(chapter: Chapter) -> str:
     parts: list[Content] = [
         element("nav", element("a", "All units", href="index.html")),
         element("h1", f"{chapter.unit[:2]} {terms.title}"),
-        element("p", f"{terms.minutes} minutes, {number(terms.points)} points. Needs: {terms.needs}.", class_="who"),
+        element("p", f"{terms.minutes} minutes, {many_points(terms.points)}. Needs: {terms.needs}.", class_="who"),
         element("h2", "Objectives"),
-        element("p", "After this unit your learners ", *_inline(_theirs(terms.aim))),
+        element("p", "After this unit your learners ", *_inline(terms.aim.removeprefix("you "))),
         *_questions(terms),
         _points(chapter.points),
         element("h2", "Script of the class"),
@@ -92,8 +93,9 @@ def index_page(chapters: Sequence[Chapter]) -> str:
         element("h1", "The instructor's book"),
         element(
             "p",
-            "For whoever teaches the course. It holds answers and rubrics: keep it from learners. `kdtutor book` "
-            "makes it again from the units' sources, their checks and their results.",
+            "For whoever teaches the course. It holds answers and rubrics: keep it from learners. ",
+            element("code", "kdtutor book"),
+            " makes it again from the units' sources, their checks and their results.",
             class_="who",
         ),
         element(
@@ -203,9 +205,7 @@ def _answer(answer: Answer) -> Content:
     sample = element("pre", element("code", answer.sample)) if answer.kind == "code" else markdown(answer.sample)
     return element(
         "section",
-        element(
-            "h3", element("code", answer.name), element("span", f"{number(answer.points)} points", class_="minutes")
-        ),
+        element("h3", element("code", answer.name), element("span", many_points(answer.points), class_="minutes")),
         element("p", "Question", class_="label"),
         element("div", markdown(answer.question), class_="answer"),
         element("p", "Sample answer", class_="label"),
@@ -214,10 +214,6 @@ def _answer(answer: Answer) -> Content:
         element("div", markdown(answer.rubric), class_="answer"),
         class_="check",
     )
-
-
-def _theirs(aim: str) -> str:
-    return aim.removeprefix("you ")
 
 
 def markdown(text: str) -> Markup:

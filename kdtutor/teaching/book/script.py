@@ -10,7 +10,8 @@ from nbformat import NotebookNode
 
 from kdtutor.authoring.rules import Unit
 from kdtutor.authoring.source import Cell, Role
-from kdtutor.teaching.book.outcomes import Picture, calls, pictures, recorded, revealed, verdicts
+from kdtutor.grading.pages.next_steps import many_points
+from kdtutor.teaching.book.outcomes import Picture, first_arguments, pictures, revealed, tree_of, verdicts
 
 Kind = Literal["say", "note", "ask", "build", "show", "surprise", "open", "read"]
 WORDS_A_MINUTE = 130
@@ -82,7 +83,7 @@ def steps(
         hard = cell.keys.get("difficulty")
         yield Step("build", f"`{cell.name}`, {cell.keys.get('minutes', 0):g} minutes, difficulty {hard} of 5")
     elif cell.role is Role.ANSWER:
-        yield Step("build", f"`{cell.name}`: an answer that a person marks, {cell.keys['points']:g} points")
+        yield Step("build", f"`{cell.name}`: an answer that a person marks, {many_points(cell.keys['points'])}")
     elif cell.kind == "markdown":
         yield from _opening(cell)
     elif cell.role is not Role.CHECK and ran is not None:
@@ -114,13 +115,13 @@ def _from_code(
     answers: Mapping[str, str],
     asked: set[str],
 ) -> Iterator[Step]:
-    for question in _questions(cell.source, "predict"):
+    for question in first_arguments("predict", cell.source):
         asked.add(question)
         yield Step("ask", question, answers.get(question, ""), minutes=MINUTES_A_QUESTION)
-    for name in sorted({node.id for node in ast.walk(_tree(cell.source)) if isinstance(node, ast.Name)}):
+    for name in sorted({node.id for node in ast.walk(tree_of(cell.source)) if isinstance(node, ast.Name)}):
         if explorer := EXPLORER.fullmatch(name):
             yield Step("open", f"the explorer {explorer[1].replace('_', ' ')}", minutes=2 * MINUTES_A_PICTURE)
-    said = [each for claim in recorded(cell.source) for each in verdicts(claim, results)]
+    said = [each for claim in first_arguments("record", cell.source) for each in verdicts(claim, results)]
     told = [question for question in answers if question in asked and question in _texts(ran)]
     for question in told:
         yield Step("surprise", question, answers[question])
@@ -132,18 +133,6 @@ def _from_code(
 
 def _texts(ran: NotebookNode) -> set[str]:
     return {output.get("data", {}).get("text/plain", "").partition("\n")[0] for output in ran.get("outputs", [])}
-
-
-def _questions(source: str, function: str) -> list[str]:
-    first = (call.args[0] for call in calls(source, function) if call.args)
-    return [str(each.value) for each in first if isinstance(each, ast.Constant)]
-
-
-def _tree(source: str) -> ast.AST:
-    try:
-        return ast.parse(source)
-    except SyntaxError:
-        return ast.Module(body=[], type_ignores=[])
 
 
 def _line(pair: tuple[Cell, NotebookNode | None]) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 
-from kdtutor.authoring.build import replace_folder
+from kdtutor.authoring.build import replace_folder, require_ours
 from kdtutor.authoring.layout import Course
 from kdtutor.authoring.quotes import claims_beside
 from kdtutor.authoring.rules import Unit, grade_id, read_unit
@@ -34,8 +34,7 @@ def write_book(course: Course, folder: Path | None = None) -> Path:
     for shared in (course.released, course.solutions):
         if place.is_relative_to(shared.resolve()):
             raise ValueError(f"{place} lies in {course.named(shared)}/: the book holds answers and goes to no learner")
-    if place.exists() and not (place / MATHJAX).is_file() and (not place.is_dir() or any(place.iterdir())):
-        raise FileExistsError(f"{place} holds something else than the book: name another folder")
+    require_ours(place, MATHJAX, "the book")
     chapters = [chapter(course, unit) for unit in course.units]
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary)

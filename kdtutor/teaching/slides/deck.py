@@ -2,7 +2,6 @@
 
 import ast
 import html
-import re
 from collections.abc import Iterator
 from copy import deepcopy
 
@@ -13,13 +12,13 @@ from kdtutor.authoring.layout import Course
 from kdtutor.authoring.regions import MENTION
 from kdtutor.site.unit_page import with_outputs
 from kdtutor.teaching.book.answers import SHORTEST_QUESTION
+from kdtutor.teaching.book.outcomes import NO_PREDICTION, tree_of
 from kdtutor.teaching.slides.prose import Piece, blocks, pieces
 
 OUTPUT_ONLY = "output-only"
-NO_PREDICTION = re.compile(r" ?You made no prediction; the next one is worth a guess\.")
 MOST_LINES = 36  # of code on a slide
 SHORT = 4
-UNWRITTEN = "*Your answer here.*"
+UNWRITTEN = "*Your answer here.*"  # as nbgrader_config.py says it
 
 
 def deck(course: Course, unit: str, *, solutions: bool = False) -> NotebookNode:
@@ -77,23 +76,17 @@ def in_slides(text: str, title: str, asked: list[str]) -> Iterator[Piece]:
 
 
 def questions(cell: NotebookNode) -> list[str]:
-    """What a cell asks learners to predict: the questions of its calls `predict("...", ...)`, if it does that alone."""
+    """What a cell asks learners to predict: the questions of its calls `predict("...", ...)`, if it does only that."""
     if cell.cell_type != "code":
         return []
-    try:
-        body = ast.parse(cell.source).body
-    except SyntaxError:
-        return []
-    found = [
-        line.value.args[0].value
-        for line in body
-        if isinstance(line, ast.Expr)
-        and isinstance(line.value, ast.Call)
-        and isinstance(line.value.func, ast.Name)
-        and line.value.func.id == "predict"
-        and isinstance(line.value.args[0], ast.Constant)
-    ]
-    return [str(each) for each in found] if len(found) == len(body) else []
+    found = []
+    for line in tree_of(cell.source).body:
+        match line:
+            case ast.Expr(ast.Call(func=ast.Name(id="predict"), args=[ast.Constant(value=question), *_])):
+                found.append(str(question))
+            case _:
+                return []
+    return found
 
 
 def prose_slide(piece: Piece) -> NotebookNode:
@@ -139,7 +132,7 @@ def shown(outputs: list[NotebookNode], title: str) -> Iterator[NotebookNode]:
     for output in cell.outputs:
         for kind, text in output.get("data", {}).items():
             if kind in ("text/html", "text/plain"):
-                output.data[kind] = NO_PREDICTION.sub("", text)
+                output.data[kind] = text.replace(NO_PREDICTION, "")
     yield begins(cell, "-")
 
 
