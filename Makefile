@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: lab test build results grade-demo demo site doctor setup system lint clean
+.PHONY: help lab test build results grade-demo demo site doctor setup system lint clean
 .DEFAULT_GOAL := help
 
 help:

@@ -17,7 +17,8 @@ hypothesis.settings.register_profile("kdtutor", deadline=None, max_examples=40, 
 hypothesis.settings.load_profile("kdtutor")
 
 # No test writes into the progress of the person who runs it, nor does a kernel that a test starts
-os.environ["KDTUTOR_PROGRESS"] = tempfile.mkdtemp(prefix="kdtutor-progress-")
+_progress = tempfile.TemporaryDirectory(prefix="kdtutor-progress-")
+os.environ["KDTUTOR_PROGRESS"] = _progress.name
 
 gpu = pytest.param("cuda", marks=pytest.mark.gpu)
 

@@ -12,7 +12,7 @@ import kdtutor
 
 PACKAGE = Path(kdtutor.__file__).parent
 PACKAGES = ("torch", "numpy", "ipython")
-WITHOUT_A_SAY = ("bench", "demos", "plots", "site")  # rooms that no verdict depends on
+WITHOUT_A_SAY = ("bench", "demos", "plots", "scaffold", "site", "teaching")  # rooms that no verdict depends on
 
 
 @functools.cache

@@ -165,8 +165,8 @@ print(f"The teacher answers {accuracy:.1%} of the test pictures rightly.")
 # ## What you will build
 #
 # Write a letter or a digit with the mouse or a finger. The teacher answers, and beside it four networks of the kind that this course makes:
-# one that learned from labels, one that learned from the teacher, a pruned one and one that computes in int8. Each is
-# trained on your machine when the cell runs for the first time, which may take half a minute.
+# one that learned from labels, one that learned from the teacher, a pruned one and one that computes in int8. They are
+# made on your machine when the cell runs for the first time; that takes a while.
 
 # %% experiment
 from kdtutor.demos import explore_drawing
@@ -174,7 +174,7 @@ from kdtutor.demos import explore_drawing
 explore_drawing()
 
 # %% [markdown]
-# How to read it: each network names its three likeliest characters, with the bytes that it needs and the milliseconds
+# How to read it: each network names its three likeliest characters, with the bytes that it needs and the time
 # that it took. Where this page is only read and not run, pictures of three characters stand in for the canvas.
 
 # %% [markdown]

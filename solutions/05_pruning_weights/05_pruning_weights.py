@@ -766,7 +766,7 @@ explore_pruning()
 
 # %% [markdown]
 # How to read it: the curves are accuracy against what was removed, without any training after it; the mark is where you
-# are. The bars are the bytes of the file, with the zeros packed away, and the time of 256 pictures, measured just now. Where this page is only read and not run, still pictures stand in for the controls.
+# are. The bars are the bytes of the file, with the zeros packed away, and the time of one batch, measured just now. Where this page is only read and not run, still pictures stand in for the controls.
 
 # %% [markdown]
 # ## Winning tickets

@@ -98,7 +98,7 @@ def chromium(profile: Path, width: int = 1280, height: int = 800) -> Iterator[Pa
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
-    """A page in a fresh Chromium; console errors end the test that caused them."""
+    """A page in a fresh Chromium; an error that no script caught ends the test that caused it."""
     with chromium(tmp_path / "profile") as opened:
         errors: list[str] = []
         opened.on("pageerror", lambda error: errors.append(str(error)))

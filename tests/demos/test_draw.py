@@ -25,9 +25,10 @@ def pixels_of(picture: torch.Tensor, side: int) -> bytes:
     return (large[0, 0] * 255).to(torch.uint8).numpy().tobytes()
 
 
-def test_five_networks_answer_what_they_answer_elsewhere() -> None:
+def test_five_networks_answer_what_they_answer_elsewhere(machine: OneMachine) -> None:
     picture = draw.test_pictures()["Test picture of Q"]
-    answers = draw.answer("Test picture of Q", None)
+    with machine.alone():
+        answers = draw.answer("Test picture of Q", None)
     assert [each.network for each in answers.given] == ["teacher", "from labels", "distilled", "pruned", "int8"]
     classes = networks.pictures().classes
     for each in answers.given:

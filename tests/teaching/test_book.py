@@ -12,6 +12,7 @@ from kdtutor.authoring import Course, read_unit
 from kdtutor.authoring.regions import MARK_SCHEME, find_regions
 from kdtutor.authoring.source import Role
 from kdtutor.checks import exercises_by_unit
+from kdtutor.demos.page import rooms
 from kdtutor.teaching.book.answers import answers_of
 from kdtutor.teaching.book.mistakes import talk
 from kdtutor.teaching.book.script import Section, _share, script
@@ -242,10 +243,7 @@ def test_a_mistake_is_shown_on_the_example_and_a_value_as_the_answer_it_is():
 
 
 def test_the_explorers_that_go_with_a_unit_are_there():
-    import kdtutor.demos as demos
-
-    offered = {name.removeprefix("explore_") for name in demos.__all__ if name.startswith("explore_")}
-    assert {name for names in EXPLORERS.values() for name in names} == offered
+    assert {name for names in EXPLORERS.values() for name in names} == rooms().keys()
     assert all(any(unit.startswith(number) for unit in COURSE.units) for number in EXPLORERS)
 
 

@@ -18,9 +18,9 @@ from kdtutor.teaching.book.script import script
 from kdtutor.teaching.book.terms import terms_of
 from kdtutor.teaching.mathjax import mathjax
 
-# The explorers of `kdtutor demo`, by the number of the unit that they are about
+# The rooms of `kdtutor demo`, by the number of the unit that they are about
 EXPLORERS = {
-    "01": ("temperature",), "02": ("race", "drawing"), "05": ("pruning",), "06": ("pruning",), "07": ("quantising",),
+    "01": ("Temperature",), "02": ("Race", "Draw"), "05": ("Prune",), "06": ("Prune",), "07": ("Quantise",),
 }  # fmt: skip
 
 
