@@ -24,10 +24,18 @@ INSIDE = (
 _TEXT = 500  # characters
 
 
+def before_forks() -> None:
+    """Make the shell once, in the warm parent: each process then has one of its own, in which nothing has run."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "NoColor"
+    _QuietShell.instance(config=config)
+
+
 def serve(connection: socket.socket) -> None:
     """Run cells and answer questions about what they defined, until the grader hangs up."""
     absent.install()
-    shell = _shell()
+    shell: InteractiveShell = _QuietShell.instance()
     own = os.getpid()
 
     def run(source: str) -> list[Any] | None:
@@ -44,14 +52,6 @@ def serve(connection: socket.socket) -> None:
         return [failure.type_name, failure.text, failure.line or 0]
 
     agent.serve(SocketChannel(connection), shell.user_ns, run=run)
-
-
-def _shell() -> InteractiveShell:
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.colors = "NoColor"
-    shell: InteractiveShell = _QuietShell.instance(config=config)
-    return shell
 
 
 class _QuietShell(InteractiveShell):

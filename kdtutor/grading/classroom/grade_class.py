@@ -103,7 +103,9 @@ def grade_class(
             at_hand.get_ready()
             assignment = assignment or _read(course, unit)
             meanwhile()
-            for submission, outcome in at_hand.outcomes(partial(start_grader, assignment, key, trust=trust), changed):
+            tier = best(trusted=trust) if engine == "local" else None  # elsewhere each tries its own
+            start = partial(start_grader, assignment, key, trust=trust, tier=tier)
+            for submission, outcome in at_hand.outcomes(start, changed):
                 if isinstance(outcome, Breakdown):
                     outcome = record_of_breakdown(outcome, submission, assignment, grounds)
                 shelf.put(outcome)

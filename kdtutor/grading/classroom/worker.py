@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from kdtutor.grading.classroom.breakdown import Breakdown
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.records.record import Record
-from kdtutor.grading.sandbox import best
+from kdtutor.grading.sandbox import Tier, best
 
 if TYPE_CHECKING:
     from kdtutor.grading.assignment import Assignment
@@ -34,11 +34,11 @@ Start = Callable[[], Grades]
 _grader: Grades | None = None
 
 
-def start_grader(assignment: "Assignment", key: bytes, *, trust: bool = False) -> Grades:
-    """A `Grader` in this machine's best sandbox. It imports torch, which who asks for it need not."""
+def start_grader(assignment: "Assignment", key: bytes, *, trust: bool = False, tier: Tier | None = None) -> Grades:
+    """A `Grader` in the sandbox given, or this machine's best. It imports torch, which who asks for it need not."""
     from kdtutor.grading.grade import Grader
 
-    return Grader(assignment, key, tier=best(trusted=trust))
+    return Grader(assignment, key, tier=tier or best(trusted=trust))
 
 
 def attach(lifeline: Connection) -> None:

@@ -181,8 +181,8 @@ def main() -> None:
             prctl(PR_SET_CHILD_SUBREAPER, 1)
         sys.prefix = sys.exec_prefix = plan.prefix
         sys.path[:] = [*plan.search]
-        for module in plan.preload:
-            importlib.import_module(module)
+        for name in plan.preload:
+            getattr(importlib.import_module(name), "before_forks", lambda: None)()
         pass_backward_once()
         gc.collect()
         gc.freeze()
