@@ -24,19 +24,13 @@ from kdtutor.grading.crossing.proxy import came_from_inside
 from kdtutor.grading.handed_in.cell_roles import grade_id, is_check, is_solution
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.handed_in.submission import Rebuilt, Unreadable, rebuild
-from kdtutor.grading.notebook_inside import INSIDE
+from kdtutor.grading.learners_process import AT_HAND, warm_parent
 from kdtutor.grading.records.record import Check, Record, fingerprint, secret_for, sign
-from kdtutor.grading.sandbox import Limits, Tier, Warm, best
-from kdtutor.grading.sandbox.view import PACKAGE
+from kdtutor.grading.sandbox import Limits, Tier, best
+from kdtutor.grading.sandbox.warm import Line
 from kdtutor.grading.session import CPU_SECONDS, MOST_PROCESSES, CellError, ProcessesUsedUpError, Session
 from kdtutor.grading.versions import versions
 
-ENTRY = "kdtutor.grading.notebook_inside:serve"
-TAUGHT = ("log_mel.py", "make_spoken.py")  # of the data room: what unit 11's exercises are, to be written by learners
-_DATA = (f"data/{path.name}" for path in (PACKAGE / "data").glob("*.[ps]*") if path.name not in TAUGHT)
-AT_HAND = ("models", *sorted(_DATA))  # what of the course a learner's cells may use while they are graded
-PRELOADED = ("torch", "numpy", "IPython.core.interactiveshell")
-PRELOADED_FOR = {"optim": "torch._dynamo", "torchvision": "torchvision.models"}  # a second, where a step imports them
 NO_ERRORS: Mapping[str, CellError] = MappingProxyType({})
 REPEATED = ("failed", "error", "timeout", "not-graded")
 
@@ -57,7 +51,7 @@ class Grader:
     """Grades submissions of one unit. It keeps a warm parent for the sandbox: close it, or use it in a `with` block.
 
     key: the course's. tier: where the learners' code runs; by default the best that works here, NoSandboxError where
-    none does. limits: what one learner's processes may use together. at_hand: what of the course can be imported there.
+    none does. limits, at_hand, line: of its warm parent, see `warm_parent`.
     """
 
     def __init__(
@@ -68,6 +62,7 @@ class Grader:
         tier: Tier | None = None,
         limits: Limits | None = None,
         at_hand: Iterable[str] = AT_HAND,
+        line: Line | None = None,
     ) -> None:
         self.assignment = assignment
         self.versions: Mapping[str, str] = versions()
@@ -75,13 +70,7 @@ class Grader:
         self._tests = {name: _compiled(name, source) for name, source in assignment.tests.items()}
         self._stubs = {grade_id(cell): cell.source.rstrip() for cell in assignment.released.cells if is_solution(cell)}
         self._mentioned = {name: _names_in(source) & assignment.exercises for name, source in assignment.tests.items()}
-        self._warm = Warm(
-            tier or best(),
-            limits or Limits(),
-            entry=ENTRY,
-            exposed=(*INSIDE, *at_hand),
-            preload=(*PRELOADED, *_imported_later(assignment)),
-        )
+        self._warm = warm_parent(assignment, tier or best(), limits=limits, at_hand=at_hand, line=line)
 
     def __enter__(self) -> Self:
         return self
@@ -272,12 +261,6 @@ def _in_words(error: Exception) -> str:
 
 def _compiled(name: str, source: str) -> CodeType:
     return compile(source, f"<{name}>", "exec", dont_inherit=True)
-
-
-def _imported_later(assignment: Assignment) -> list[str]:
-    """What the cells and tests that are run while grading would import sooner or later, in each process anew."""
-    run = " ".join([*map(runs_while_grading, assignment.released.cells), *assignment.tests.values()])
-    return sorted({module for word, module in PRELOADED_FOR.items() if word in run})
 
 
 def _names_in(source: str) -> frozenset[str]:

@@ -16,11 +16,6 @@ from kdtutor.grading.crossing import agent
 from kdtutor.grading.crossing.channel import SocketChannel
 from kdtutor.grading.crossing.failures import failure_of
 
-INSIDE = (
-    *(f"grading/crossing/{name}.py" for name in agent.INSIDE),
-    "grading/absent.py",
-    "grading/notebook_inside.py",
-)
 _TEXT = 500  # characters
 
 

@@ -9,11 +9,15 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from kdtutor.authoring.layout import Course
 from kdtutor.grading.assignment import Assignment
+from kdtutor.grading.classroom import grade_class
+from kdtutor.grading.classroom.workers import Workers
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.records.record import Check, Record, fingerprint, secret_for, sign
-from kdtutor.grading.sandbox import best
+from kdtutor.grading.sandbox import Warm, best
 from kdtutor.grading.versions import versions
 
 UNIT = "01_soft_targets"
@@ -97,13 +101,24 @@ class FakeGrader:
             file.write(f"{what} {learner}\n")
 
 
-def start_fake(assignment: Assignment, key: bytes, *, diary: Path, **sandbox: object) -> FakeGrader:
+def start_fake(assignment: Assignment, key: bytes, *, trust: bool = False, diary: Path) -> FakeGrader:
     return FakeGrader(assignment, key, diary)
 
 
 def fakes(diary: Path) -> partial[FakeGrader]:
     """What takes the place of `start_grader`."""
     return partial(start_fake, diary=diary)
+
+
+def let_fakes_grade(monkeypatch: pytest.MonkeyPatch, diary: Path) -> None:
+    """In `grade_class`: fakes for graders, which need no warm parent, in processes that import no more than they do."""
+
+    def no_warm_parent(assignment: Assignment, *, trust: bool = False) -> Warm:
+        raise RuntimeError("fakes need none")
+
+    monkeypatch.setattr(grade_class, "start_grader", fakes(diary))
+    monkeypatch.setattr(grade_class, "start_warm_parent", no_warm_parent)
+    monkeypatch.setattr(grade_class, "Workers", partial(Workers, preload=PRELOAD))
 
 
 def noted(diary: Path, what: str = "end") -> list[str]:

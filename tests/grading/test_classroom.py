@@ -30,7 +30,7 @@ from kdtutor.grading.records.record import (
     write_record,
 )
 from kdtutor.grading.sandbox import NoSandboxError
-from tests.grading.class_of_fakes import PRELOAD, UNIT, fakes, hand_in, noted, plan, small_course
+from tests.grading.class_of_fakes import PRELOAD, UNIT, hand_in, let_fakes_grade, noted, plan, small_course
 
 LEARNERS = [f"learner-{n}" for n in range(6)]
 
@@ -38,8 +38,7 @@ LEARNERS = [f"learner-{n}" for n in range(6)]
 @pytest.fixture
 def diary(tmp_path, monkeypatch):
     path = tmp_path / "diary"
-    monkeypatch.setattr(classroom, "start_grader", fakes(path))
-    monkeypatch.setattr(classroom, "Workers", partial(Workers, preload=PRELOAD))
+    let_fakes_grade(monkeypatch, path)
     return path
 
 

@@ -6,14 +6,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from functools import partial
 
 import pytest
 
 from kdtutor.grading.classroom import grade_class as classroom
 from kdtutor.grading.classroom.breakdown import BROKE_DOWN
-from kdtutor.grading.classroom.workers import Workers
-from tests.grading.class_of_fakes import PRELOAD, ROOT, UNIT, fakes, hand_in, noted, plan, small_course
+from tests.grading.class_of_fakes import ROOT, UNIT, hand_in, let_fakes_grade, noted, plan, small_course
 
 pytest.importorskip("distributed")
 pytestmark = [
@@ -70,8 +68,7 @@ def course(tmp_path):
 @pytest.fixture
 def diary(tmp_path, monkeypatch):
     path = tmp_path / "diary"
-    monkeypatch.setattr(classroom, "start_grader", fakes(path))
-    monkeypatch.setattr(classroom, "Workers", partial(Workers, preload=PRELOAD))
+    let_fakes_grade(monkeypatch, path)
     return path
 
 

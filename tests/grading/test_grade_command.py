@@ -4,7 +4,6 @@ import io
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from rich.console import Console
@@ -13,11 +12,10 @@ from kdtutor.cli import app
 from kdtutor.grading.classroom import grade_class as classroom
 from kdtutor.grading.classroom import terminal
 from kdtutor.grading.classroom.class_table import class_table
-from kdtutor.grading.classroom.workers import Workers
 from kdtutor.grading.gradebook import enter as gradebook
 from kdtutor.grading.places import autograded, records_folder, submitted
 from kdtutor.grading.records.record import Check, Record
-from tests.grading.class_of_fakes import PRELOAD, ROOT, UNIT, fakes, hand_in, noted, plan, small_course
+from tests.grading.class_of_fakes import ROOT, UNIT, hand_in, let_fakes_grade, noted, plan, small_course
 
 LEARNERS = ["ada", "grace", "[red]hopper"]
 
@@ -49,8 +47,7 @@ def course(tmp_path, monkeypatch):
     course = small_course(tmp_path / "course")
     for learner in LEARNERS:
         hand_in(course, learner, plan(learner=learner))
-    monkeypatch.setattr(classroom, "start_grader", fakes(tmp_path / "diary"))
-    monkeypatch.setattr(classroom, "Workers", partial(Workers, preload=PRELOAD))
+    let_fakes_grade(monkeypatch, tmp_path / "diary")
     return course
 
 

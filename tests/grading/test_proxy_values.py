@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from kdtutor.grading.crossing.agent import INSIDE
 from kdtutor.grading.crossing.codec import Caps
 from kdtutor.grading.crossing.proxy import CannotCross, LearnerError, TimeoutInside, came_from_inside
+from kdtutor.grading.learners_process import TALKS
 
 
 def test_values_of_every_plain_kind_go_in_and_come_out(learner):
@@ -211,5 +211,5 @@ import sys, kdtutor.grading.crossing.agent
 print(*sorted(m for m in sys.modules if m.startswith('kdtutor')))
 """
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    inside = (f"kdtutor.grading.crossing.{name}" for name in INSIDE)
+    inside = (f"kdtutor.grading.crossing.{name}" for name in TALKS)
     assert loaded == sorted(["kdtutor", "kdtutor.grading", "kdtutor.grading.crossing", *inside])

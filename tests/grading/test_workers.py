@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from functools import partial
@@ -12,9 +13,12 @@ import nbformat
 import pytest
 
 from kdtutor.grading.assignment import Assignment
+from kdtutor.grading.classroom import worker
 from kdtutor.grading.classroom.breakdown import Breakdown
 from kdtutor.grading.classroom.workers import Workers
 from kdtutor.grading.handed_in.intake import Submission
+from kdtutor.grading.sandbox import Tier
+from kdtutor.grading.sandbox.warm import Line
 from tests.grading.class_of_fakes import PRELOAD, FakeGrader, noted, plan
 
 KEY = bytes(32)
@@ -166,3 +170,48 @@ def test_deaths_at_random_moments_lose_nobody(diary, seed):
 def test_no_process_at_all_is_refused(jobs):
     with pytest.raises(ValueError, match=f"jobs is {jobs}"):
         Workers(jobs)
+
+
+class GraderWithALine(FakeGrader):
+    """Says what line it was given by the folder in it."""
+
+    def __init__(self, assignment, key, diary):
+        super().__init__(assignment, key, diary)
+        self._note("line", worker._line.folder if worker._line else "none")
+
+
+class FakeWarm:
+    """Gives twins until there are no more."""
+
+    def __init__(self, diary, twins):
+        self.diary, self.twins = diary, iter(range(twins))
+
+    def twin(self):
+        number = next(self.twins, None)
+        if number is None:
+            raise RuntimeError("it is gone")
+        near, far = socket.socketpair()
+        far.close()
+        return Line(Tier("none", True, "-"), near, f"twin-{number}")
+
+    def close(self):
+        with open(self.diary, "a") as file:
+            file.write("warm closed\n")
+
+
+@pytest.mark.parametrize(("twins", "wanted"), [(2, ["twin-0", "twin-1"]), (1, ["none", "twin-0"])])
+def test_each_grader_is_given_a_twin_and_where_there_is_none_starts_its_own(diary, twins, wanted):
+    submissions = class_of(*(plan(number=n, seconds=0.2) for n in range(4)))
+    with Workers(2, preload=PRELOAD) as workers:
+        workers.warm_up(partial(FakeWarm, diary, twins))
+        list(workers.outcomes(partial(GraderWithALine, ASSIGNMENT, KEY, diary), submissions))
+    assert sorted(noted(diary, "line")) == wanted
+    assert noted(diary, "warm") == ["closed"]
+
+
+def test_without_a_warm_parent_that_starts_graders_start_their_own(diary):
+    with Workers(1, preload=PRELOAD) as workers:
+        workers.warm_up(partial(never_starts, "no sandbox"))
+        outcomes = list(workers.outcomes(partial(GraderWithALine, ASSIGNMENT, KEY, diary), class_of(plan(number=1))))
+    assert noted(diary, "line") == ["none"]
+    assert len(outcomes) == 1

@@ -6,7 +6,7 @@ are. Use a private network, or TLS as Dask's own configuration (`distributed.com
 
 import importlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -18,6 +18,7 @@ from kdtutor.grading.classroom.breakdown import Breakdown
 from kdtutor.grading.classroom.worker import Start, in_words
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.records.record import Record
+from kdtutor.grading.sandbox import Warm
 from kdtutor.grading.versions import versions
 
 CONNECT_SECONDS = 30
@@ -71,6 +72,9 @@ class Cluster:
 
     def get_ready(self) -> None:
         """Nothing: the workers run already."""
+
+    def warm_up(self, start: Callable[[], Warm]) -> None:
+        """Nothing: each worker has a warm parent of its own."""
 
     def outcomes(
         self, start: Start, submissions: Iterable[Submission]

@@ -14,13 +14,13 @@ from kdtutor.grading.classroom.breakdown import Breakdown, record_of_breakdown
 from kdtutor.grading.classroom.one_at_a_time import one_at_a_time
 from kdtutor.grading.classroom.remembered import remember, remembered
 from kdtutor.grading.classroom.unchanged import Grounds
-from kdtutor.grading.classroom.worker import Start, start_grader
+from kdtutor.grading.classroom.worker import Start, start_grader, start_warm_parent
 from kdtutor.grading.classroom.workers import Workers
 from kdtutor.grading.handed_in.intake import Submission, submissions
 from kdtutor.grading.places import key_file, records_folder, submitted_folder
 from kdtutor.grading.records.course_key import course_key
 from kdtutor.grading.records.record import Record, record_path, write_record
-from kdtutor.grading.sandbox import best
+from kdtutor.grading.sandbox import Warm, best
 from kdtutor.grading.versions import versions
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Progress:
 
 class _Engine(Protocol):
     def get_ready(self) -> None: ...
+
+    def warm_up(self, start: Callable[[], Warm]) -> None: ...
 
     def outcomes(
         self, start: Start, submissions: Iterable[Submission]
@@ -102,10 +104,9 @@ def grade_class(
         if changed := [each for each in handed_in if standing.get(each.learner) is None]:
             at_hand.get_ready()
             assignment = assignment or _read(course, unit)
+            at_hand.warm_up(partial(start_warm_parent, assignment, trust=trust))
             meanwhile()
-            tier = best(trusted=trust) if engine == "local" else None  # elsewhere each tries its own
-            start = partial(start_grader, assignment, key, trust=trust, tier=tier)
-            for submission, outcome in at_hand.outcomes(start, changed):
+            for submission, outcome in at_hand.outcomes(partial(start_grader, assignment, key, trust=trust), changed):
                 if isinstance(outcome, Breakdown):
                     outcome = record_of_breakdown(outcome, submission, assignment, grounds)
                 shelf.put(outcome)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from kdtutor.grading.classroom.breakdown import Breakdown
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.records.record import Record
-from kdtutor.grading.sandbox import Tier, best
+from kdtutor.grading.sandbox import Warm, best
+from kdtutor.grading.sandbox.warm import Line
 
 if TYPE_CHECKING:
     from kdtutor.grading.assignment import Assignment
@@ -32,17 +33,27 @@ class Grades(Protocol):
 Start = Callable[[], Grades]
 
 _grader: Grades | None = None
+_line: Line | None = None  # to a warm parent that waits for this process's grader
 
 
-def start_grader(assignment: "Assignment", key: bytes, *, trust: bool = False, tier: Tier | None = None) -> Grades:
-    """A `Grader` in the sandbox given, or this machine's best. It imports torch, which who asks for it need not."""
+def start_grader(assignment: "Assignment", key: bytes, *, trust: bool = False) -> Grades:
+    """A `Grader` in this machine's best sandbox. It imports torch, which who asks for it need not."""
     from kdtutor.grading.grade import Grader
 
-    return Grader(assignment, key, tier=tier or best(trusted=trust))
+    return Grader(assignment, key, tier=_line.tier if _line else best(trusted=trust), line=_line)
 
 
-def attach(lifeline: Connection) -> None:
+def start_warm_parent(assignment: "Assignment", *, trust: bool = False) -> Warm:
+    """The warm parent of which all graders of this machine may have twins. RuntimeError when it does not start."""
+    from kdtutor.grading.learners_process import warm_parent
+
+    return warm_parent(assignment, best(trusted=trust))
+
+
+def attach(lifeline: Connection, line: Line | None) -> None:
     """Live as long as the other end of the lifeline: it is closed by hand, or by the death of who holds it."""
+    global _line
+    _line = line
     # An interrupt at the terminal reaches every process of the group: only the one in charge acts on it. No SIG_IGN,
     # which the learners' processes would inherit
     signal.signal(signal.SIGINT, lambda number, frame: None)

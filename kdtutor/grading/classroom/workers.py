@@ -4,9 +4,17 @@ import multiprocessing
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import forkserver
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +23,8 @@ from kdtutor.grading.classroom import worker
 from kdtutor.grading.classroom.breakdown import Breakdown
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.records.record import Record
+from kdtutor.grading.sandbox import Warm
+from kdtutor.grading.sandbox.warm import Line
 
 TRIES_TO_START = 3  # in a row, for each process
 START_SECONDS = 300.0  # a first import of torch from a cold disk takes long
@@ -24,8 +34,8 @@ DIED = "the process that graded it ended (killed, or out of memory)"
 class Workers:
     """`jobs` processes that grade one submission at a time each. Leaving the `with` block ends all of them.
 
-    preload: modules that the processes find imported, in memory that
-    they share. patience: seconds of wall time after which a submission is given up.
+    preload: modules that the processes find imported, in memory that they share. patience: seconds of wall time after
+    which a submission is given up.
     """
 
     def __init__(
@@ -44,6 +54,8 @@ class Workers:
         if forks:
             self._context.set_forkserver_preload(list(preload))
         self._all: list[_Worker] = []
+        self._starter = ThreadPoolExecutor(1)
+        self._warm: Future[Warm] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +70,14 @@ class Workers:
             each.end()
         for each in self._all:
             each.join()
+        if self._warm is not None:
+            with suppress(RuntimeError):  # it did not start
+                self._warm.result().close()
+        self._starter.shutdown()
+
+    def warm_up(self, start: Callable[[], Warm]) -> None:
+        """Begin to start a warm parent; each process's grader is given a twin of it. Returns at once."""
+        self._warm = self._starter.submit(start)
 
     def get_ready(self) -> None:
         """Begin to import what the processes share, in a process of its own. Returns at once."""
@@ -101,9 +121,18 @@ class Workers:
                     at_work.remove(each)
 
     def _hire(self, start: worker.Start) -> "_Worker":
-        hired = _Worker(self._context, start)
+        hired = _Worker(self._context, start, self._line())
         self._all.append(hired)
         return hired
+
+    def _line(self) -> Line | None:
+        """To a twin; none where there is no warm parent, and then each grader starts its own and says what is wrong."""
+        if self._warm is None:
+            return None
+        try:
+            return self._warm.result().twin()
+        except RuntimeError:
+            return None
 
     def _done(self, at_work: "Sequence[_Worker]") -> "list[_Worker]":
         """Those whose task is done; to be out of time is a way of being done."""
@@ -118,9 +147,9 @@ class Workers:
 class _Worker:
     """One process. task: what it does now, at first starting its grader; deadline: of that."""
 
-    def __init__(self, context: Any, start: worker.Start) -> None:
+    def __init__(self, context: Any, start: worker.Start, line: Line | None) -> None:
         far, self._lifeline = context.Pipe(duplex=False)
-        self._executor = ProcessPoolExecutor(1, mp_context=context, initializer=worker.attach, initargs=(far,))
+        self._executor = ProcessPoolExecutor(1, mp_context=context, initializer=worker.attach, initargs=(far, line))
         self._ending: threading.Thread | None = None
         self._given_up: Breakdown | None = None
         self._patience = 0.0
@@ -128,6 +157,8 @@ class _Worker:
         self.deadline = time.monotonic() + START_SECONDS
         self.task: Future[Any] = self._executor.submit(worker.begin, start)
         far.close()
+        if line is not None:
+            line.control.close()
 
     def give(self, submission: Submission, patience: float) -> None:
         self.submission, self.deadline, self._patience = submission, time.monotonic() + patience, patience

@@ -1,6 +1,6 @@
 """Inside the sandbox: answers questions about the learner's names, beside the learner's code and trusted by nobody.
 
-It imports no more of kdtutor than it needs to talk; INSIDE names the files a sandbox has to hold.
+It imports no more of kdtutor than it needs to talk: `grading.learners_process` names the files a sandbox has to hold.
 """
 
 import copy
@@ -24,10 +24,6 @@ from kdtutor.grading.crossing.codec import CAPS, Caps
 from kdtutor.grading.crossing.packing import Message, Packing
 from kdtutor.grading.crossing.peer import Peer
 
-INSIDE = (
-    "agent", "channel", "codec", "failures", "faults", "graphs", "kinds", "objects", "packing", "parts", "peer",
-    "plain", "reader", "table", "unpacking", "writer",
-)  # fmt: skip
 _NAME = 100
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +31,7 @@ SCRIPT = "kdtutor.grading.sandbox.inside.script:serve"
 PRELOAD = ("torch", "numpy")
 SERVER = "kdtutor.grading.sandbox.inside.server"
 START_SECONDS = 120  # a first import of torch from a cold disk takes long
+END_SECONDS = 30
 
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -42,14 +46,24 @@ ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True)
+class Line:
+    """The way to a warm parent that waits for its grader, which may be in another process: `Warm(..., line=line)`."""
+
+    tier: Tier
+    control: socket.socket
+    folder: str
+
+
 class Warm:
     """A process that has imported torch and forks from itself a confined process a learner.
 
     tier: from `best()` or `probe()`. entry: "module:function", called in each process with the channel's other end;
     by default a function that runs a Python program that it reads from there. exposed: kdtutor's files, relative to
     the package, that can be imported inside; all others are hidden. readable, hidden: more paths of this machine that
-    may, or may not, be read. preload: modules that every process finds imported. Used from several threads, it answers
-    one request at a time.
+    may, or may not, be read. preload: modules that every process finds imported; one that has a function `before_forks`
+    has it called. line: to a twin of another warm parent, which has all this already and so starts at once. Used from
+    several threads, it answers one request at a time.
     RuntimeError when it does not start.
     """
 
@@ -63,6 +77,7 @@ class Warm:
         readable: Iterable[Path] = (),
         hidden: Iterable[Path] = (),
         preload: Sequence[str] = PRELOAD,
+        line: Line | None = None,
     ) -> None:
         if not tier.works:
             raise RuntimeError(f"the sandbox {tier.name} does not work here: {tier.why}")
@@ -70,18 +85,23 @@ class Warm:
         self._lock = threading.Lock()
         self._processes: WeakSet[Process] = WeakSet()
         with ExitStack() as undo:
-            self.folder = Path(tempfile.mkdtemp(prefix="kdtutor-sandbox-"))
+            self.folder = Path(line.folder if line else _new_folder())
             undo.callback(remove, str(self.folder))
-            plan = self._plan(tuple(exposed), tuple(readable), tuple(hidden), tuple(preload))
-            self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            undo.callback(self._control.close)
             self._said = undo.enter_context(tempfile.TemporaryFile())
-            with far:
-                self._server = _start(plan, far, self._said.fileno())
-            undo.callback(self._stop)
+            if line:
+                self._control = line.control
+            else:
+                plan = self._plan(tuple(exposed), tuple(readable), tuple(hidden), tuple(preload))
+                self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                undo.callback(self._control.close)
+                with far:
+                    server = _start(plan, far, self._said.fileno())
+                undo.callback(_bury, server)
+                self._control.send(plan.to_json())
+            undo.callback(self._control.close)
             self._control.settimeout(START_SECONDS)
-            self._control.send(plan.to_json())
             self.pid = int(self._answer()["ready"])
+            undo.callback(_end, os.pidfd_open(self.pid), self._control)
             self._control.settimeout(ANSWER_SECONDS)
             self._undo = undo.pop_all()
 
@@ -122,6 +142,17 @@ class Warm:
             process.sockets, process.sockets_inside = Path(reply["sockets"]), reply["sockets_inside"]
             undo.pop_all()
         return process
+
+    def twin(self) -> Line:
+        """A copy of this warm parent, a process of its own, for another grader. RuntimeError where there is none."""
+        folder = _new_folder()
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ExitStack() as undo, far:
+            undo.callback(remove, folder)
+            undo.callback(near.close)
+            self._request({"twin": folder}, [far.fileno()])
+            undo.pop_all()
+        return Line(self.tier, near, folder)
 
     def _request(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
         """Ask the warm parent for something. RuntimeError with its own words where it refuses or is gone."""
@@ -177,13 +208,28 @@ class Warm:
         said = os.pread(self._said.fileno(), 1 << 16, 0).decode(errors="replace").strip()
         return f"the warm parent of the sandbox {self.tier.name}: {what}. {said}".strip()
 
-    def _stop(self) -> None:
-        self._control.close()
-        try:
-            self._server.wait(30)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait()
+
+def _new_folder() -> str:
+    return tempfile.mkdtemp(prefix="kdtutor-sandbox-")
+
+
+def _bury(server: "subprocess.Popen[bytes]") -> None:
+    try:
+        server.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def _end(watcher: int, control: socket.socket) -> None:
+    """Hang up on a warm parent and wait until it has ended."""
+    control.close()
+    over = select.poll()
+    over.register(watcher, select.POLLIN)
+    if not over.poll(END_SECONDS * 1000):
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(watcher, signal.SIGKILL)
+    os.close(watcher)
 
 
 def _start(plan: Plan, control: socket.socket, said: int) -> "subprocess.Popen[bytes]":

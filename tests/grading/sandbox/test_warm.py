@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import pytest
 
 from kdtutor.grading.sandbox import Process, Tier, Warm
 from kdtutor.grading.sandbox.inside.census import descendants
+from kdtutor.grading.sandbox.warm import Line
 
 RANDOM = "import json, random, numpy\nprint(json.dumps([random.random(), numpy.random.rand()]))"
 
@@ -294,3 +296,39 @@ def folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
     folder.rmdir()
+
+
+def test_a_twin_is_a_warm_parent_of_its_own(tier: Tier, folder_for_temporary_files: Path) -> None:
+    with Warm(tier, preload=("numpy",)) as warm:
+        lines = [warm.twin(), warm.twin()]
+        with Warm(tier, line=lines[0]) as one, Warm(tier, line=lines[1]) as other:
+            assert len({warm.pid, one.pid, other.pid}) == 3
+            assert len({warm.folder, one.folder, other.folder}) == 3
+            assert said(one, "import sys\nprint('numpy' in sys.modules)") == "True\n"
+            os.kill(one.pid, signal.SIGKILL)
+            with pytest.raises(RuntimeError, match="it is gone"):
+                one.fork()
+            assert said(other, RANDOM, seed=5) == said(warm, RANDOM, seed=5)
+            with pytest.raises(RuntimeError, match="it is gone"):
+                Warm(tier, line=Line(tier, _hung_up(), str(folder_for_temporary_files / "none")))
+        assert gone([one.pid, other.pid])
+        assert said(warm, "print(1)") == "1\n"
+    assert list(folder_for_temporary_files.iterdir()) == []
+
+
+def test_a_parent_that_keeps_a_process_or_is_gone_has_no_twin(tier: Tier, folder_for_temporary_files: Path) -> None:
+    with Warm(tier, preload=()) as warm:
+        with warm.fork(), pytest.raises(RuntimeError, match="keeps processes"):
+            warm.twin()
+        line = warm.twin()
+        Warm(tier, line=line).close()
+        os.kill(warm.pid, signal.SIGKILL)
+        with pytest.raises(RuntimeError, match="it is gone"):
+            warm.twin()
+    assert list(folder_for_temporary_files.iterdir()) == []
+
+
+def _hung_up() -> socket.socket:
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    far.close()
+    return near

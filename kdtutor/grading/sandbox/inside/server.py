@@ -12,8 +12,11 @@ import selectors
 import signal
 import socket
 import sys
+import traceback
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NoReturn
 
 from kdtutor.grading.sandbox.inside import storage
 from kdtutor.grading.sandbox.inside.birth import Birth, become_keeper
@@ -37,26 +40,29 @@ class Kept:
 
 
 class Server:
-    """Answers each request on the control socket: a task with its four descriptors, or the end of a process."""
+    """Answers each request on the control socket: a task with its four descriptors, the end of a process, or a twin."""
 
     def __init__(self, plan: Plan, control: socket.socket) -> None:
         self.plan, self.control = plan, control
         self.shared = resident()
         self.kept: dict[int, Kept] = {}
+        self.twins: set[int] = set()
         self.number = 0
         self.spare = Cell(plan.command) if plan.command else None
         if self.spare:
             self.spare.ready()
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)
+        if plan.tier != "bubblewrap":
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
 
     def serve(self) -> None:
         """Until the other side is gone."""
         try:
             while True:
                 for key, _ in self.selector.select():
-                    if key.data is not None:
-                        self.finish(key.data)
+                    if key.fileobj is not self.control:
+                        key.data()
                     elif not self.answer():
                         return
         finally:
@@ -79,6 +85,8 @@ class Server:
             if "end" in request:
                 self.finish(request["end"])
                 reply: dict[str, object] = {"ended": request["end"]}
+            elif "twin" in request:
+                reply = self.twin(request["twin"], descriptors[0])
             else:
                 task = Task.from_json(text)
                 try:
@@ -94,9 +102,33 @@ class Server:
             self.control.send(json.dumps(reply).encode())
         except OSError:
             return False
-        if self.plan.command and self.spare is None:
+        if self.plan.command and self.spare is None and "twin" not in request:
             self.spare = Cell(self.plan.command)  # stands when the next request comes
         return True
+
+    def twin(self, folder: str, line: int) -> dict[str, object]:
+        """Fork a copy of this process that answers on another control socket and has a folder of its own."""
+        if self.kept:
+            raise RuntimeError("a warm parent that keeps processes has no twins")
+        if self.spare:
+            self.spare.end()
+            self.spare = None
+        child = os.fork()
+        if child == 0:
+            self.selector.close()
+            self.control.close()
+            _serve_to_the_end(replace(self.plan, folder=folder), socket.socket(fileno=os.dup(line)))
+        self.twins.add(child)
+        watcher = os.pidfd_open(child)
+        self.selector.register(watcher, selectors.EVENT_READ, partial(self.bury, child, watcher))
+        return {"pid": child}
+
+    def bury(self, child: int, watcher: int) -> None:
+        """Take the exit status of a twin that has ended."""
+        self.selector.unregister(watcher)
+        os.close(watcher)
+        os.waitpid(child, 0)
+        self.twins.discard(child)
 
     def start(self, task: Task, descriptors: list[int]) -> dict[str, object]:
         """Fork a keeper, which forks the learner's process, and say both numbers."""
@@ -118,7 +150,7 @@ class Server:
             words = pipe.read()
         watcher = os.pidfd_open(keeper)
         self.kept[number] = Kept(keeper, watcher, cell, folder)
-        self.selector.register(watcher, selectors.EVENT_READ, number)
+        self.selector.register(watcher, selectors.EVENT_READ, partial(self.finish, number))
         if not words:
             self.finish(number)
             raise RuntimeError("the sandbox could not be entered")
@@ -152,7 +184,7 @@ class Server:
 
     def end_strays(self) -> None:
         """What a keeper left behind when it was killed itself: it has become this process's own child."""
-        known = {kept.keeper for kept in self.kept.values()}
+        known = self.twins | {kept.keeper for kept in self.kept.values()}
         for stray in set(children(os.getpid())) - known:
             for process in (*descendants(stray), stray):
                 with suppress(ProcessLookupError):
@@ -177,8 +209,6 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     plan = Plan.from_json(control.recv(MESSAGE))
     try:
-        if plan.tier != "bubblewrap":
-            prctl(PR_SET_CHILD_SUBREAPER, 1)
         sys.prefix = sys.exec_prefix = plan.prefix
         sys.path[:] = [*plan.search]
         for name in plan.preload:
@@ -186,12 +216,29 @@ def main() -> None:
         pass_backward_once()
         gc.collect()
         gc.freeze()
-        server = Server(plan, control)
     except BaseException as error:
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         raise
-    control.send(json.dumps({"ready": os.getpid()}).encode())
-    server.serve()
+    _serve_to_the_end(plan, control)
+
+
+def _serve_to_the_end(plan: Plan, control: socket.socket) -> NoReturn:
+    """Say that requests may come, answer them, and end this process when no more will."""
+    status = 1
+    try:
+        try:
+            server = Server(plan, control)
+        except BaseException as error:
+            control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+            raise
+        control.send(json.dumps({"ready": os.getpid()}).encode())
+        server.serve()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":
