@@ -21,6 +21,9 @@ for bubblewrap refuses, and lets learners share a parent that they can signal.
                           ├─▶ bubblewrap: namespaces, empty
                           └─▶ keeper ──▶ learner's process, in the namespaces
 
+Several graders on one machine import torch once: a warm parent that keeps nobody can fork twins of itself
+(`Warm.twin`), each for a grader in another process. A twin's death costs its own grader alone.
+
 What no tier stops: use of the CPU up to the limit, which slows neighbours; reading the system's programs, Python's
 libraries and the processor's description; timing side channels and holes in the kernel itself. Memory is limited for
 each process by the kernel, for all of a learner's processes together by the keeper, which looks every tenth of a second
