@@ -51,7 +51,7 @@ class Grader:
     """Grades submissions of one unit. It keeps a warm parent for the sandbox: close it, or use it in a `with` block.
 
     key: the course's. tier: where the learners' code runs; by default the best that works here, NoSandboxError where
-    none does. limits, at_hand, line: of its warm parent, see `warm_parent`.
+    none does. limits, at_hand, line: of its warm parent, see `warm_parent`. cpu_seconds: for one cell or one check.
     """
 
     def __init__(
@@ -63,8 +63,10 @@ class Grader:
         limits: Limits | None = None,
         at_hand: Iterable[str] = AT_HAND,
         line: Line | None = None,
+        cpu_seconds: float = CPU_SECONDS,
     ) -> None:
         self.assignment = assignment
+        self.cpu_seconds = cpu_seconds
         self.versions: Mapping[str, str] = versions()
         self._key = key
         self._tests = {name: _compiled(name, source) for name, source in assignment.tests.items()}
@@ -142,9 +144,9 @@ class Grader:
         """Whether a cell is an exercise as it was handed out: it would undo what was written for it elsewhere."""
         return is_solution(cell) and self._stubs.get(grade_id(cell)) == cell.source.rstrip()
 
-    def session(self, seed: int, most: int = MOST_PROCESSES, cpu_seconds: float = CPU_SECONDS) -> Session:
-        """A notebook in the sandbox in which no cell has run yet. cpu_seconds: for one cell or one check."""
-        return Session(functools.partial(self._warm.fork, seed=seed), seed, most=most, cpu_seconds=cpu_seconds)
+    def session(self, seed: int, most: int = MOST_PROCESSES) -> Session:
+        """A notebook in the sandbox in which no cell has run yet."""
+        return Session(functools.partial(self._warm.fork, seed=seed), seed, most=most, cpu_seconds=self.cpu_seconds)
 
     def judged(self, session: Session, check: str, errors: Mapping[str, CellError] = NO_ERRORS) -> Finding:
         """What becomes of a check as the notebook stands now. errors: how the exercises' cells failed.

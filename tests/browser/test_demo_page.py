@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,13 +168,19 @@ def test_answers_follow_the_pen_while_it_is_down(shown: Shown, machine: OneMachi
     expect(shown.room.locator(".sentence")).to_contain_text("The paper is empty")
     box = paper(shown.page)
     shown.page.mouse.move(box["x"] + 160, box["y"] + 50)
-    with machine.alone():
-        began = time.perf_counter()
-        shown.page.mouse.down()
-        shown.page.mouse.move(box["x"] + 160, box["y"] + 270)
-        expect(shown.room.locator(".sentence")).to_contain_text("Your drawing: ")
-        taken = time.perf_counter() - began
-    shown.page.mouse.up()
+    for company in (nullcontext, machine.alone):  # beside another test, which is harder; else alone
+        with company():
+            began = time.perf_counter()
+            shown.page.mouse.down()
+            shown.page.mouse.move(box["x"] + 160, box["y"] + 270)
+            expect(shown.room.locator(".sentence")).to_contain_text("Your drawing: ")
+            taken = time.perf_counter() - began
+        shown.page.mouse.up()
+        if taken < 1.5:
+            break
+        shown.page.get_by_role("button", name="Clear").click()
+        expect(shown.room.locator(".sentence")).to_contain_text("The paper is empty")
+        shown.page.mouse.move(box["x"] + 160, box["y"] + 50)
     assert taken < 1.5
 
 

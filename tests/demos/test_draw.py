@@ -27,8 +27,11 @@ def pixels_of(picture: torch.Tensor, side: int) -> bytes:
 
 def test_five_networks_answer_what_they_answer_elsewhere(machine: OneMachine) -> None:
     picture = draw.test_pictures()["Test picture of Q"]
-    with machine.alone():
-        answers = draw.answer("Test picture of Q", None)
+    for company in (nullcontext, machine.alone):  # beside another test, which is harder; else alone
+        with company():
+            answers = draw.answer("Test picture of Q", None)
+        if all(each.seconds < 0.05 for each in answers.given):
+            break
     assert [each.network for each in answers.given] == ["teacher", "from labels", "distilled", "pruned", "int8"]
     classes = networks.pictures().classes
     for each in answers.given:

@@ -29,9 +29,8 @@ def grader(request: pytest.FixtureRequest) -> Iterator[Grader]:
     tier = tier_named(request.param)
     with (
         pytest.MonkeyPatch.context() as patch,
-        Grader(load_assignment(COURSE, UNIT), KEY, tier=tier, limits=LIMITS) as grader,
+        Grader(load_assignment(COURSE, UNIT), KEY, tier=tier, limits=LIMITS, cpu_seconds=2.0) as grader,
     ):
-        patch.setattr(session, "CPU_SECONDS", 2.0)
         patch.setattr(session, "WAIT_SECONDS", 20.0)
         yield grader
 

@@ -64,9 +64,9 @@ def prove(course: Course, unit: str, *, tier: Tier | None = None, with_mutants: 
     allowed = equivalent_mutants(course, unit)
     solved = nbformat.read(course.solved_notebook(unit), as_version=4).cells
     with (
-        Grader(assignment, KEY, tier=tier, at_hand=WHOLE_COURSE) as grader,
+        Grader(assignment, KEY, tier=tier, at_hand=WHOLE_COURSE, cpu_seconds=CPU_SECONDS) as grader,
         surroundings(secret_for(KEY, "proof", unit)),
-        grader.session(SEED, most=1000, cpu_seconds=CPU_SECONDS) as session,
+        grader.session(SEED, most=1000) as session,
     ):
         for cell in solved:
             source = runs_while_grading(cell)
