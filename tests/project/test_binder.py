@@ -74,6 +74,7 @@ def test_post_build_installs_the_course_and_leaves_a_teacher_behind(tmp_path):
         "HOME": str(tmp_path),
         "KDTUTOR_CACHE": str(tmp_path / "cache"),
         "TQDM_DISABLE": "1",
+        "OMP_NUM_THREADS": "1",  # beside other tests, two would wait for each other
     }
     post_build = [str(checkout / "binder" / "postBuild")]
     outcome = subprocess.run(post_build, env=settings, capture_output=True, text=True, timeout=300, check=False)
