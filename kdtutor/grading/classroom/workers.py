@@ -71,7 +71,7 @@ class Workers:
         for each in self._all:
             each.join()
         if self._warm is not None:
-            with suppress(RuntimeError):  # it did not start
+            with suppress(RuntimeError, OSError):  # it did not start
                 self._warm.result().close()
         self._starter.shutdown()
 
@@ -131,7 +131,7 @@ class Workers:
             return None
         try:
             return self._warm.result().twin()
-        except RuntimeError:
+        except (RuntimeError, OSError):
             return None
 
     def _done(self, at_work: "Sequence[_Worker]") -> "list[_Worker]":
