@@ -144,7 +144,7 @@ hint(top_1_accuracy)
 # ## Your function on a real network
 #
 # Cells like the next one use what you wrote, once it passes; until then they use the course's own version and say so.
-# A small convolutional network learns the glyphs here in a few seconds and then answers the test pictures. It will be
+# A small convolutional network learns the glyphs here and then answers the test pictures. It will be
 # the *teacher* of the next units. The first run on a machine trains it, later runs read it back.
 
 # %% experiment

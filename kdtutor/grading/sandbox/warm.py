@@ -98,7 +98,7 @@ class Warm:
                     server = _start(plan, far, self._said.fileno())
                 undo.callback(_bury, server)
                 self._control.send(plan.to_json())
-            undo.callback(self._control.close)
+            undo.callback(self._control.close)  # before the server is waited for: that is how it knows
             self._control.settimeout(START_SECONDS)
             self.pid = int(self._answer()["ready"])
             undo.callback(_end, os.pidfd_open(self.pid), self._control)
