@@ -4,9 +4,9 @@ Composed of torch's functions, the loss writes some ten arrays of the logits' si
 traffic, not the arithmetic, is its cost. Here a block of rows passes through all steps while it is in the cache, and
 only the gradient leaves it: ∂KL/∂z_s = (p_s - p_t) / T.
 
-Blocks serve plain CPU tensors. All others take the composed way, under torch.func.vmap too, where a function with a
-backward pass of its own costs more than the traffic saved; so do logits with a class that -inf rules out of both, for
-which the blocks give NaN, 0 · (∞ - ∞).
+Blocks serve plain CPU tensors that are large enough. All others take the composed way, under torch.func.vmap too,
+where a function with a backward pass of its own costs more than the traffic saved; so do logits with a class that -inf
+rules out of both, for which the blocks give NaN, 0 · (∞ - ∞).
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ from kdtutor.distill.arguments import values_are_readable
 from kdtutor.distill.log_probabilities import kl_terms, log_softened
 
 ELEMENTS_PER_THREAD = 2**18
+WORTH_BLOCKS = 2**15  # elements; fewer are in the cache anyway, and what then costs is each call of torch
 
 
 def softened_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
@@ -26,7 +27,7 @@ def softened_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: flo
 
     student_logits, teacher_logits: (N, C).
     """
-    if _are_plain(student_logits, teacher_logits):
+    if student_logits.numel() >= WORTH_BLOCKS and _are_plain(student_logits, teacher_logits):
         per_row = _blockwise(student_logits, teacher_logits, temperature)
         if not bool(per_row.isnan().any()):
             return per_row
@@ -84,15 +85,15 @@ def _by_blocks(
     with torch.no_grad():
         for start in range(0, N, height):
             rows = slice(start, min(start + height, N))
-            z, log_p = scratch[:, :, : rows.stop - start]
-            torch.div(student_logits[rows].to(dtype), temperature, out=z[0])
-            torch.div(teacher_logits[rows].to(dtype), temperature, out=z[1])
-            torch.log_softmax(z, dim=-1, out=log_p)
-            p_s, p_t = torch.exp(log_p, out=z)
+            z, p = scratch[:, :, : rows.stop - start]
+            torch.stack((student_logits[rows], teacher_logits[rows]), out=z)
+            z.sub_(z.amax(-1, keepdim=True)).div_(temperature)
+            torch.softmax(z, dim=-1, out=p)
+            log_largest = p.amax(-1).log_()  # where z is 0, so that log p = z + log_largest: one exp a class, not two
+            (z_s, z_t), (p_s, p_t), (log_s, log_t) = z, p, log_largest
             if difference is not None:
                 torch.sub(p_s, p_t, out=difference[rows])
-            log_s, log_t = log_p
-            torch.sum(log_t.sub_(log_s).mul_(p_t), -1, out=kl[rows])
+            torch.sum(z_t.sub_(z_s).mul_(p_t), -1, out=kl[rows]).add_(log_t).sub_(log_s)
     return kl, difference
 
 

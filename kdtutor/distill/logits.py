@@ -107,11 +107,7 @@ def kd_loss(
         require_class_weights(class_weights, student_logits)
     if direction not in get_args(Direction):
         raise ValueError(f"direction is {direction!r}: one of 'forward', 'reverse', 'js' is needed")
-    per_row = temperature**2 * _divergence(
-        student_logits, teacher_logits.detach(), temperature, direction, class_weights
-    )
-    if values_are_readable(per_row) and bool(per_row.isnan().any()):
-        refuse_nan(student_logits=student_logits, teacher_logits=teacher_logits)
+    per_row = _kd_of_rows(student_logits, teacher_logits, temperature, direction, class_weights)
     return reduced(per_row, reduction).to(student_logits.dtype)
 
 
@@ -133,12 +129,12 @@ def distillation_loss(
     Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", section 2, 2015.
     """
     require_pair(student_logits, teacher_logits)
+    require_temperature(temperature)
     require_labels(labels, student_logits)
     require_weight("alpha", alpha, 0.0, 1.0)
-    z_s = at_least_float32(student_logits)
-    hard = F.cross_entropy(z_s, labels.long(), reduction="none")
-    soft = kd_loss(z_s, teacher_logits, temperature, reduction="none")
-    return reduced((1 - alpha) * hard + alpha * soft, reduction).to(student_logits.dtype)
+    hard = F.cross_entropy(at_least_float32(student_logits), labels.long(), reduction="none")
+    soft = _kd_of_rows(student_logits, teacher_logits, temperature, "forward", None)
+    return reduced(torch.lerp(hard, soft, alpha), reduction).to(student_logits.dtype)
 
 
 def standardize_logits(logits: Tensor) -> Tensor:
@@ -156,6 +152,22 @@ def standardize_logits(logits: Tensor) -> Tensor:
     require_classes("logits", logits)
     require_finite(logits=logits)
     return z_score(at_least_float32(logits)).to(logits.dtype)
+
+
+def _kd_of_rows(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: float,
+    direction: Direction,
+    class_weights: Tensor | None,
+) -> Tensor:
+    """T² · D(p_t(T), p_s(T)) of each row, (N,), in float32 at least. ValueError for NaN (on the CPU)."""
+    per_row = temperature**2 * _divergence(
+        student_logits, teacher_logits.detach(), temperature, direction, class_weights
+    )
+    if values_are_readable(per_row) and bool(per_row.isnan().any()):
+        refuse_nan(student_logits=student_logits, teacher_logits=teacher_logits)
+    return per_row
 
 
 def _divergence(

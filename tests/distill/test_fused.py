@@ -17,6 +17,12 @@ def composed(student, teacher, temperature=4.0, **kwargs):
     return kd_loss(student, teacher, temperature, class_weights=torch.ones_like(student[0]), **kwargs)
 
 
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch):
+    """Blocks of the small examples of this file too."""
+    monkeypatch.setattr(fused, "WORTH_BLOCKS", 1)
+
+
 @pytest.fixture(params=[3, 40, 10**6])
 def block_elements(request, monkeypatch):
     """Many blocks of one row, ragged blocks, one block."""
@@ -77,6 +83,9 @@ def test_the_blocks_are_what_kd_loss_uses_on_the_cpu_and_only_there_where_they_a
     torch.compile(kd_loss, backend="eager")(student, teacher)
     torch.func.vmap(kd_loss, in_dims=(0, None))(student.expand(2, 3, 4), teacher)
     torch.func.vmap(torch.func.grad(lambda z: kd_loss(z, teacher)))(student.expand(2, 3, 4))
+    assert used == [3, 3]
+    monkeypatch.setattr(fused, "WORTH_BLOCKS", student.numel() + 1)
+    kd_loss(student, teacher)
     assert used == [3, 3]
 
 
