@@ -6,9 +6,11 @@ from pathlib import Path
 
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
-SQLITE = "sqlite:///"
+from kdtutor.authoring.gradebook import make_gradebook
+
 PERMISSIONS = 644  # nbgrader reads the decimal digits as octal ones
 
 
@@ -19,16 +21,17 @@ class ReleaseError(Exception):
 def generate_assignment(root: Path, unit: str, config: Config, gradebook: str | None) -> None:
     """Make `course/<unit>/` from `solutions/<unit>/<unit>.ipynb` under `root` and enter its cells in the gradebook.
 
-    root: any folder with the tree of a course; it need not be the one that `config` names. gradebook: a database URL;
-    the folder of an SQLite file is made. With None nothing is entered anywhere and the notebook is the same. The unit
-    must not be released under `root` yet. ReleaseError where nbgrader refuses, with its words.
+    root: any folder with the tree of a course; it need not be the one that `config` names. gradebook: a database's URL;
+    where there is none, it is made. With None nothing is entered anywhere and the notebook is the same. The unit
+    must not be released under `root` yet. ReleaseError where nbgrader refuses, with its words, and for a gradebook that
+    cannot be opened.
     """
     log = _Log()
     config = deepcopy(config)
     if gradebook is None:
         config.SaveCells.enabled = False
-    elif gradebook.startswith(SQLITE):
-        Path(gradebook.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+    else:
+        _make(gradebook)
     folders = CourseDirectory(config=config, log=log.logger, root=str(root), db_url=gradebook or "", assignment_id=unit)
     converter = GenerateAssignment(
         coursedir=folders, config=config, log=log.logger, no_database=gradebook is None, permissions=PERMISSIONS
@@ -37,6 +40,13 @@ def generate_assignment(root: Path, unit: str, config: Config, gradebook: str | 
         converter.start()
     except Exception as error:
         raise ReleaseError(log.errors() or str(error)) from error
+
+
+def _make(gradebook: str) -> None:
+    try:
+        make_gradebook(gradebook)
+    except (OSError, SQLAlchemyError) as error:
+        raise ReleaseError(f"the gradebook does not open: {str(error).splitlines()[0]}") from error
 
 
 class _Log(logging.Handler):

@@ -2,6 +2,7 @@
 
 import sqlite3
 import warnings
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -178,13 +179,56 @@ def test_a_unit_that_the_gradebook_does_not_know_is_entered_first(course):
     assert book(course)["ada"]["grades"]["check_double"][0] == 2.0
 
 
-def test_a_gradebook_with_another_version_of_the_unit_is_refused_and_left_alone(course):
-    with sqlite3.connect(course.root / "grading" / "gradebook.db") as database:
-        database.execute("update grade_cells set max_score = 5 where max_score = 2")
-    database.close()
+def edited(course, *statements):
+    with closing(sqlite3.connect(course.root / "grading" / "gradebook.db")) as database, database:
+        for statement in statements:
+            database.execute(statement)
+
+
+def test_a_gradebook_with_scores_of_another_version_of_the_unit_is_refused_and_left_alone(course):
+    enter(course, UNIT, *a_class(course), key=KEY)
+    edited(course, "update grade_cells set max_score = 5 where max_score = 2")
+    before = book(course)
     with pytest.raises(GradebookError, match=f"kdtutor build {UNIT}"):
         enter(course, UNIT, *a_class(course), key=KEY)
-    assert book(course) == {}
+    assert book(course) == before
+
+
+def cells(course):
+    with closing(sqlite3.connect(course.root / "grading" / "gradebook.db")) as database:
+        rows = "select name, type, max_score from base_cell left join grade_cells using (id) order by name, type"
+        return database.execute(rows).fetchall(), database.execute("select name from source_cell").fetchall()
+
+
+def only(to_grade=99, with_source=99):
+    """Statements that leave the cells entered first, those with a source after the others, as a kill does."""
+    grading, sources = (
+        f"(select id from {table} order by rowid limit {count})"
+        for table, count in (("base_cell", to_grade), ("source_cell", with_source))
+    )
+    tables = ("grade_cells", "solution_cells", "base_cell")
+    return [
+        *(f"delete from {table} where id not in {grading}" for table in tables),
+        f"delete from source_cell where id not in {sources}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        *(only(cells, 0) for cells in range(8)),
+        *(only(with_source=cells) for cells in range(6)),
+        [*only(0, 0), "delete from notebook"],
+        ["update grade_cells set max_score = 5 where max_score = 2"],
+    ],
+)
+def test_a_unit_that_was_entered_in_part_is_entered_whole_where_nobody_has_a_score(course, statements):
+    whole = cells(course)
+    edited(course, *statements)
+    assert cells(course) != whole
+    assert enter(course, UNIT, *a_class(course), key=KEY) == {}
+    assert cells(course) == whole
+    assert book(course)["ada"]["grades"]["check_double"][0] == 2.0
 
 
 def test_sqlalchemy_s_warnings_about_nbgrader_reach_nobody(course):

@@ -14,12 +14,12 @@ from typing import Any, Self
 
 from nbgrader import api
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import parse_utc
+from nbgrader.utils import is_locked, is_solution, parse_utc
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, SAWarning
 from sqlalchemy.orm import Session
 
+from kdtutor.authoring.gradebook import make_gradebook
 from kdtutor.authoring.layout import Course
 from kdtutor.authoring.release import generate_assignment
 from kdtutor.grading import places
@@ -45,7 +45,7 @@ class Book:
         self._penalties = AssignLatePenalties(config=course.config)
         self._penalties.init_plugin()
         with _nbgraders_own_warnings():
-            _make_folder(course.gradebook)
+            make_gradebook(course.gradebook)
             self._book = api.Gradebook(course.gradebook)
             try:
                 self._cells = self._cells_of_unit()
@@ -137,26 +137,45 @@ class Book:
         notebook.late_submission_penalty = None if penalty is None else min(max(0.0, penalty), notebook.score)
 
     def _cells_of_unit(self) -> "_Cells":
-        unit, checks = self._assignment.unit, self._assignment.points
+        """The unit's cells; a unit that is not in the book, or only in part, is entered first.
+
+        GradebookError where the book holds another version of it and somebody has scores of that one.
+        """
+        unit = self._assignment.unit
         with self._book.db() as session:
-            known = session.scalars(select(api.Assignment).where(api.Assignment.name == unit)).first() is not None
-        if not known:
+            cells = self._same_cells(session)
+            scores = select(api.SubmittedAssignment).join(api.Assignment).where(api.Assignment.name == unit)
+            entered = session.scalars(scores.limit(1)).first() is not None
+        if cells is None and not entered:
             enter_unit(self._course, unit)
-        with self._book.db() as session:
-            found = select(api.Notebook).join(api.Assignment).where(api.Assignment.name == unit)
-            notebook = session.scalars(found.where(api.Notebook.name == unit)).one_or_none()
-            cells = {cell.name: cell for cell in notebook.grade_cells} if notebook else {}
-            same = all(name in cells and cells[name].max_score == points for name, points in checks.items())
-            if notebook is None or not same:
-                raise GradebookError(
-                    f"the gradebook holds another version of {unit}, with other checks or points: run `kdtutor build"
-                    f" {unit}`, or start a new gradebook where scores of the other version are in it"
-                )
-            return _Cells(
-                notebook_id=notebook.id,
-                graded={name: cell.id for name, cell in cells.items()},
-                solutions={cell.name: cell.id for cell in notebook.solution_cells},
+            with self._book.db() as session:
+                cells = self._same_cells(session)
+        if cells is None:
+            raise GradebookError(
+                f"the gradebook holds another version of {unit}, with other checks or points: run `kdtutor build"
+                f" {unit}`, or start a new gradebook where scores of the other version are in it"
             )
+        return cells
+
+    def _same_cells(self, session: Session) -> "_Cells | None":
+        """The cells of the unit in the book; None where they are not those of the assignment, all of them.
+
+        nbgrader enters them one by one, those with a source last.
+        """
+        unit, released = self._assignment.unit, self._assignment.released
+        found = select(api.Notebook).join(api.Assignment).where(api.Assignment.name == unit)
+        notebook = session.scalars(found.where(api.Notebook.name == unit)).one_or_none()
+        if notebook is None:
+            return None
+        sources = {cell.metadata.nbgrader.grade_id for cell in released.cells if is_locked(cell) or is_solution(cell)}
+        points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+        if sources != {cell.name for cell in notebook.source_cells} or self._assignment.points.items() - points.items():
+            return None
+        return _Cells(
+            notebook_id=notebook.id,
+            graded={cell.name: cell.id for cell in notebook.grade_cells},
+            solutions={cell.name: cell.id for cell in notebook.solution_cells},
+        )
 
 
 @dataclass(frozen=True)
@@ -202,12 +221,6 @@ def timestamp(folder: Path) -> datetime | None:
             return parse_utc(path.read_text(encoding="utf-8").strip())
     except (OSError, ValueError, OverflowError, TypeError):
         return None
-
-
-def _make_folder(url: str) -> None:
-    database = make_url(url)
-    if database.get_backend_name() == "sqlite" and database.database:
-        Path(database.database).parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
