@@ -117,7 +117,7 @@ def test_a_gradebook_with_submissions_refuses_other_cells_and_the_files_stay(bui
 
 
 def test_a_gradebook_that_cannot_be_written_is_named(course):
-    with pytest.raises(BuildError, match="the gradebook does not open: .*unable to open database file"):
+    with pytest.raises(BuildError, match=r"the gradebook does not open: .*unable to open database file"):
         build_unit(course.source(UNIT), gradebook=f"sqlite:///{course.root}")
 
 
