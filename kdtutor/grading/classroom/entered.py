@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kdtutor.authoring.layout import Course
 from kdtutor.grading import places
+from kdtutor.grading.classroom.quick_imports import quick_imports
 from kdtutor.grading.handed_in.intake import Submission
 from kdtutor.grading.records.canonical_json import canonical
 from kdtutor.grading.records.record import Record
@@ -41,7 +42,8 @@ def enter_what_is_new(
 
 def get_ready_to_enter() -> None:
     """Import what entering needs, which takes two seconds."""
-    importlib.import_module("kdtutor.grading.gradebook.enter")
+    with quick_imports():
+        importlib.import_module("kdtutor.grading.gradebook.enter")
 
 
 def _state(course: Course, unit: str, records: Sequence[Record]) -> bytes | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 from kdtutor.authoring.layout import Course
 from kdtutor.grading.classroom.breakdown import Breakdown, record_of_breakdown
 from kdtutor.grading.classroom.one_at_a_time import one_at_a_time
+from kdtutor.grading.classroom.quick_imports import quick_imports
 from kdtutor.grading.classroom.remembered import remember, remembered
 from kdtutor.grading.classroom.unchanged import Grounds
 from kdtutor.grading.classroom.worker import Start, start_grader, start_warm_parent
@@ -114,7 +115,8 @@ def grade_class(
 
 
 def _read(course: Course, unit: str) -> "Assignment":
-    from kdtutor.grading.assignment import load_assignment  # a second, where nothing has changed for nothing
+    with quick_imports():
+        from kdtutor.grading.assignment import load_assignment  # a second, where nothing has changed for nothing
 
     return load_assignment(course, unit)
 

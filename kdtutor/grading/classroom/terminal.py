@@ -11,7 +11,6 @@ from rich.text import Text
 
 from kdtutor.authoring.layout import Course
 from kdtutor.grading import places
-from kdtutor.grading.classroom import without_uri_grammars  # noqa: F401
 from kdtutor.grading.classroom.class_table import class_table
 from kdtutor.grading.classroom.entered import enter_what_is_new, get_ready_to_enter
 from kdtutor.grading.classroom.grade_class import Progress, grade_class

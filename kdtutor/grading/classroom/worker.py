@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 900.0  # seconds of wall time for one submission
 CLOSING_SECONDS = 10
-PRELOADED = ("kdtutor.grading.classroom.without_uri_grammars", "kdtutor.grading.grade")
+PRELOADED = ("kdtutor.grading.classroom.grader_imports",)
 
 
 class Grades(Protocol):

@@ -208,14 +208,15 @@ def main() -> None:
     """Run by the grader as a program: its one argument is the descriptor of the control socket."""
     control = socket.socket(fileno=int(sys.argv[1]))
     plan = Plan.from_json(control.recv(MESSAGE))
+    gc.disable()  # it would look through every imported object many times over: a quarter of the time
     try:
         sys.prefix = sys.exec_prefix = plan.prefix
         sys.path[:] = [*plan.search]
         for name in plan.preload:
             getattr(importlib.import_module(name), "before_forks", lambda: None)()
         pass_backward_once()
-        gc.collect()
         gc.freeze()
+        gc.enable()
     except BaseException as error:
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         raise
