@@ -60,7 +60,7 @@ def test_binder_s_torch_is_the_build_without_cuda():
 
 
 @pytest.mark.slow
-def test_post_build_installs_the_course_and_leaves_a_teacher_behind(tmp_path):
+def test_post_build_installs_the_course_and_leaves_the_teacher_and_the_explorers_networks_behind(tmp_path):
     checkout = tmp_path / "checkout"
     shutil.copytree(
         ROOT, checkout, ignore=shutil.ignore_patterns(".venv", ".git", "artifacts", "grading", ".*_cache", "*.egg-info")
@@ -79,7 +79,10 @@ def test_post_build_installs_the_course_and_leaves_a_teacher_behind(tmp_path):
     post_build = [str(checkout / "binder" / "postBuild")]
     outcome = subprocess.run(post_build, env=settings, capture_output=True, text=True, timeout=300, check=False)
     assert outcome.returncode == 0, outcome.stderr[-2000:]
-    assert list((tmp_path / "cache").glob("glyph_teacher_*.safetensors"))
+    kept = {path.name.rsplit("_", 1)[0] for path in (tmp_path / "cache").glob("*.safetensors")}
+    students = {"explorer_labels", "explorer_distilled", "explorer_pruned", "explorer_lenet"}
+    assert any(name.startswith("glyph_teacher") for name in kept)
+    assert students <= kept
     assert (environment / "etc" / "jupyter" / "labconfig" / "page_config.json").is_file()
     where = subprocess.run(
         [str(environment / "bin" / "python"), "-c", "import kdtutor; print(kdtutor.__file__)"],

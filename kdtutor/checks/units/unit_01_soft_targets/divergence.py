@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import distribution_pairs, distributions
-from kdtutor.checks.units.unit_01_soft_targets.shared import NONE_ZERO, SOME_ZERO, near
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_01_soft_targets.shared import NONE_ZERO, SOME_ZERO
 
 
 def _kl_by_loop(p: Tensor, q: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ from torch import Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake
 from kdtutor.checks.inputs import logit_pairs, logits
+from kdtutor.checks.near import near
 from kdtutor.checks.units.unit_01_soft_targets.loss import by_difference
-from kdtutor.checks.units.unit_01_soft_targets.shared import near
 
 
 def _kd_gradient(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:

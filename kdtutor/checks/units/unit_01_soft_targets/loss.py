@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import logit_pairs, logits
-from kdtutor.checks.units.unit_01_soft_targets.shared import near
+from kdtutor.checks.near import near
 
 
 def _kd_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:

@@ -8,7 +8,8 @@ from torch import Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake
 from kdtutor.checks.inputs import distribution_rows
-from kdtutor.checks.units.unit_01_soft_targets.shared import SOME_ZERO, near
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_01_soft_targets.shared import SOME_ZERO
 
 
 def _entropy_by_loop(probs: Tensor) -> Tensor:

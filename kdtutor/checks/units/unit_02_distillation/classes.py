@@ -7,12 +7,7 @@ from torch import Generator, Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import logits
-
-
-def _near(value: Tensor | float, wanted: Tensor | float) -> bool:
-    value, wanted = torch.as_tensor(value), torch.as_tensor(wanted)
-    return bool((value - wanted).abs().max() <= 1e-4 * (1 + wanted.abs().max()))
-
+from kdtutor.checks.near import near
 
 # --- class_weighted_kd_loss -----------------------------------------------------------------------------------------
 
@@ -40,19 +35,19 @@ def _value_and_gradient(f: Solution, s: Tensor, t: Tensor, w: Tensor, T: float) 
 
 def _ones_change_nothing(f: Solution, g: Generator) -> bool:
     s, t = logits(g, 4, 5), logits(g, 4, 5)
-    return _near(f(s, t, torch.ones(5), 2.0), distill.kd_loss(s, t, 2.0))
+    return near(f(s, t, torch.ones(5), 2.0), distill.kd_loss(s, t, 2.0))
 
 
 def _twice_the_weights(f: Solution, g: Generator) -> bool:
     s, t, w = logits(g, 4, 5), logits(g, 4, 5), _weights(g, 5)
-    return _near(f(s, t, 2 * w, 2.0), 2 * f(s, t, w, 2.0))
+    return near(f(s, t, 2 * w, 2.0), 2 * f(s, t, w, 2.0))
 
 
 def _right_for_huge_logits(f: Solution, g: Generator) -> bool:
     s = torch.tensor([[1e4, 0.0]]).requires_grad_()
     loss = f(s, torch.tensor([[0.0, 1e4]]), torch.tensor([5.0, 2.0]), 1.0)
     loss.backward()
-    return _near(loss.detach(), 2e4) and s.grad is not None and _near(s.grad, torch.tensor([[2.0, -2.0]]))
+    return near(loss.detach(), 2e4) and s.grad is not None and near(s.grad, torch.tensor([[2.0, -2.0]]))
 
 
 def _teacher_gets_no_gradient(f: Solution, g: Generator) -> bool:
@@ -171,12 +166,12 @@ def _shift_cases(g: Generator) -> list[tuple[Tensor, int, float]]:
 def _others_are_left(f: Solution, g: Generator) -> bool:
     z = logits(g, 6, 5)
     moved = f(z, 2, 3.0) - z
-    return _near(moved, torch.tensor([0.0, 0.0, 3.0, 0.0, 0.0]).expand(6, 5))
+    return near(moved, torch.tensor([0.0, 0.0, 3.0, 0.0, 0.0]).expand(6, 5))
 
 
 def _undone(f: Solution, g: Generator) -> bool:
     z = logits(g, 6, 5)
-    return _near(f(f(z, 1, 3.0), 1, -3.0), z)
+    return near(f(f(z, 1, 3.0), 1, -3.0), z)
 
 
 def _in_place(z: Tensor, c: int, shift: float) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import logits
+from kdtutor.checks.near import near
 
 
 def _cases(g: Generator) -> list[tuple[Tensor, Tensor, Tensor, float, float]]:
@@ -26,22 +27,17 @@ def _some(g: Generator) -> tuple[Tensor, Tensor, Tensor]:
     return logits(g, 5, 4), logits(g, 5, 4), torch.randint(4, (5,), generator=g)
 
 
-def _near(value: Tensor | float, wanted: Tensor | float) -> bool:
-    value, wanted = torch.as_tensor(value), torch.as_tensor(wanted)
-    return bool((value - wanted).abs().max() <= 1e-4 * (1 + wanted.abs().max()))
-
-
 # --- laws -----------------------------------------------------------------------------------------------------------
 
 
 def _labels_alone(f: Solution, g: Generator) -> bool:
     s, t, y = _some(g)
-    return _near(f(s, t, y, 3.0, 0.0), F.cross_entropy(s, y))
+    return near(f(s, t, y, 3.0, 0.0), F.cross_entropy(s, y))
 
 
 def _teacher_alone(f: Solution, g: Generator) -> bool:
     s, t, y = _some(g)
-    return _near(f(s, t, y, 3.0, 1.0), f(s, t, (y + 1) % 4, 3.0, 1.0)) and _near(f(s, s, y, 3.0, 1.0), 0.0)
+    return near(f(s, t, y, 3.0, 1.0), f(s, t, (y + 1) % 4, 3.0, 1.0)) and near(f(s, s, y, 3.0, 1.0), 0.0)
 
 
 def _teacher_gets_no_gradient(f: Solution, g: Generator) -> bool:
@@ -55,7 +51,7 @@ def _right_for_huge_logits(f: Solution, g: Generator) -> bool:
     s = torch.tensor([[1e4, 0.0]]).requires_grad_()
     loss = f(s, torch.tensor([[0.0, 1e4]]), torch.tensor([1]), 1.0, 0.5)
     loss.backward()
-    return _near(loss.detach(), 1e4) and s.grad is not None and _near(s.grad, torch.tensor([[1.0, -1.0]]))
+    return near(loss.detach(), 1e4) and s.grad is not None and near(s.grad, torch.tensor([[1.0, -1.0]]))
 
 
 # --- mistakes -------------------------------------------------------------------------------------------------------

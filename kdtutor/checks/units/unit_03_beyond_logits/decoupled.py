@@ -10,9 +10,9 @@ from torch import Generator, Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import logits
-from kdtutor.checks.units.unit_03_beyond_logits.common import (
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_03_beyond_logits.shared import (
     TEACHER_IN_THE_GRAPH,
-    near,
     spares_the_teacher,
     trains,
     value_and_gradient,

@@ -9,12 +9,12 @@ from torch import Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake
 from kdtutor.checks.inputs import logits
-from kdtutor.checks.units.unit_03_beyond_logits.common import (
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_03_beyond_logits.shared import (
     TEACHER_IN_THE_GRAPH,
     THREE_ON_A_LINE,
     both,
     feature_pairs,
-    near,
     off_diagonal,
     spares_the_teacher,
     trains,

@@ -6,7 +6,7 @@ import torch
 from torch import Generator
 
 from kdtutor.checks.exercise import Exercise, Law, Mistake
-from kdtutor.checks.units.unit_03_beyond_logits.common import near
+from kdtutor.checks.near import near
 
 # --- accuracy_to_report -----------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import logits
-from kdtutor.checks.units.unit_04_teachers_and_regimes.common import near
+from kdtutor.checks.near import near
 
 
 def _entropy_weights(teacher_logits: Tensor, temperature: float, strength: float) -> Tensor:

@@ -8,8 +8,9 @@ from torch import Generator, Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import logits
-from kdtutor.checks.units.unit_04_teachers_and_regimes.common import near, with_gradients
+from kdtutor.checks.near import near
 from kdtutor.checks.units.unit_04_teachers_and_regimes.kept_answers import kept
+from kdtutor.checks.units.unit_04_teachers_and_regimes.shared import with_gradients
 
 
 def _stored(

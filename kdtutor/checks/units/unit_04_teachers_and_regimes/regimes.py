@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import logits
-from kdtutor.checks.units.unit_04_teachers_and_regimes.common import near, with_gradients
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_04_teachers_and_regimes.shared import with_gradients
 
 Rows = dict[str, Tensor]
 

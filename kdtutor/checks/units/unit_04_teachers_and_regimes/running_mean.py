@@ -8,7 +8,8 @@ from torch import Generator, Tensor, nn
 
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_04_teachers_and_regimes.common import filled, near, tensors_of
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_04_teachers_and_regimes.shared import filled, tensors_of
 
 
 def _ema_update(teacher: nn.Module, student: nn.Module, decay: float) -> None:

@@ -9,7 +9,8 @@ from torch import Generator, Tensor, nn
 
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_04_teachers_and_regimes.common import filled, near, tensors_of, with_gradients
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_04_teachers_and_regimes.shared import filled, tensors_of, with_gradients
 
 # --- transfer_weights -----------------------------------------------------------------------------------------------
 

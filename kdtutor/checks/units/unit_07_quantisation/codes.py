@@ -5,7 +5,8 @@ from torch import Tensor
 
 from kdtutor import quantize
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_07_quantisation.shared import Case, ends, near, uniform
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_07_quantisation.shared import Case, ends, uniform
 
 
 def _values_to_code(g: torch.Generator) -> list[Case]:

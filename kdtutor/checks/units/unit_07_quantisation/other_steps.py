@@ -5,7 +5,8 @@ from torch import Tensor
 
 from kdtutor import quantize
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_07_quantisation.shared import Case, coded_by, ends, near
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_07_quantisation.shared import Case, coded_by, ends
 
 
 def _values_with_zeros(g: torch.Generator) -> list[Case]:

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from kdtutor import quantize
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_07_quantisation.shared import Case, near, uniform
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_07_quantisation.shared import Case, uniform
 from kdtutor.quantize.int8 import rescale
 
 

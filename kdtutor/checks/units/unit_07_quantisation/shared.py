@@ -1,15 +1,9 @@
-"""What the exercises of unit 07 share: their inputs' ranges, the codes of b bits, nearness."""
+"""What the exercises of unit 07 share: their inputs' ranges and the codes of b bits."""
 
 import torch
 from torch import Tensor
 
 Case = tuple[object, ...]
-
-
-def near(value: Tensor | float, wanted: Tensor | float, tolerance: float = 1e-4) -> bool:
-    """Whether two tensors agree within tolerance · (1 + the largest wanted magnitude)."""
-    value, wanted = torch.as_tensor(value), torch.as_tensor(wanted)
-    return bool((value - wanted).abs().max() <= tolerance * (1 + wanted.abs().max()))
 
 
 def uniform(g: torch.Generator, low: float, high: float, *shape: int) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from kdtutor import reduce
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_09_less_data.shared import Case, classes, near, table
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_09_less_data.shared import Case, classes, table
 
 
 def _bins_of(x: Tensor, bins: int) -> Tensor:

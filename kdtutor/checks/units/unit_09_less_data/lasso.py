@@ -7,7 +7,8 @@ from torch import Tensor
 
 from kdtutor import reduce
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_09_less_data.shared import Case, near
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_09_less_data.shared import Case
 
 Parts = tuple[Tensor, Tensor]
 

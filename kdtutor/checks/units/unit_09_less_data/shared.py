@@ -1,4 +1,4 @@
-"""What the exercises of unit 09 share: tables of features, labels, nearness."""
+"""What the exercises of unit 09 share: tables of features, labels."""
 
 from typing import Any
 
@@ -20,9 +20,3 @@ def classes(g: torch.Generator, rows: int, count: int) -> Tensor:
     """Labels in a random order, every class at least once."""
     y = torch.cat([torch.arange(count), torch.randint(count, (rows - count,), generator=g)])
     return y[torch.randperm(rows, generator=g)]
-
-
-def near(value: Any, wanted: Any, tolerance: float = 1e-4) -> bool:
-    """Whether two tensors agree within tolerance · (1 + the largest wanted magnitude)."""
-    value, wanted = torch.as_tensor(value), torch.as_tensor(wanted)
-    return bool((value - wanted).abs().max() <= tolerance * (1 + wanted.abs().max()))

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from kdtutor import quantize
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_10_language.shared import Case, Generator, near
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_10_language.shared import Case, Generator
 
 Groups = tuple[Tensor, Tensor, Tensor]
 

@@ -6,12 +6,12 @@ from torch import Tensor
 
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
+from kdtutor.checks.near import near
 from kdtutor.checks.units.unit_10_language.shared import (
     SHAPES,
     Case,
     Generator,
     forward_terms,
-    near,
     pair,
     reverse_terms,
     teacher_is_left_alone,

@@ -11,7 +11,8 @@ from torch.utils.checkpoint import checkpoint
 from kdtutor import distill
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
 from kdtutor.checks.inputs import logits
-from kdtutor.checks.units.unit_10_language.shared import Case, Generator, forward_terms, near
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_10_language.shared import Case, Generator, forward_terms
 from kdtutor.measure import peak_memory
 
 Sum = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]

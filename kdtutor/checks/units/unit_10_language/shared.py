@@ -1,4 +1,4 @@
-"""What the exercises of unit 10 share: logits of sequences, a loss with its gradient, nearness."""
+"""What the exercises of unit 10 share: logits of sequences, a loss with its gradient."""
 
 from typing import Any
 
@@ -11,12 +11,6 @@ from kdtutor.checks.inputs import logits
 Case = tuple[Any, ...]
 Generator = torch.Generator
 SHAPES = ((2, 3, 5), (1, 4, 7), (4, 1, 2), (3, 5, 11))
-
-
-def near(value: Tensor | float, wanted: Tensor | float, tolerance: float = 1e-4) -> bool:
-    """Whether two tensors agree within tolerance · (1 + the largest wanted magnitude)."""
-    value, wanted = torch.as_tensor(value), torch.as_tensor(wanted)
-    return bool((value - wanted).abs().max() <= tolerance * (1 + wanted.abs().max()))
 
 
 def pair(g: Generator, *shape: int) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,8 @@ import torch
 from torch import Generator, Tensor
 
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_11_speech.shared import Case, near, wave
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_11_speech.shared import Case, wave
 from kdtutor.data.log_mel import frames as cut
 from kdtutor.data.log_mel import power_spectrum as power
 

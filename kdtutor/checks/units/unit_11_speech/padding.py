@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from kdtutor.checks.exercise import Exercise, Law, Mistake, Solution
-from kdtutor.checks.units.unit_11_speech.shared import Case, near
+from kdtutor.checks.near import near
+from kdtutor.checks.units.unit_11_speech.shared import Case
 
 # --- mean_over_heard ------------------------------------------------------------------------------------------------
 

@@ -10,11 +10,6 @@ from kdtutor.checks.exercise import Law, Solution
 from kdtutor.checks.inputs import logits
 
 
-def near(value: Any, wanted: Tensor | float, tolerance: float = 1e-4) -> bool:
-    value, wanted = torch.as_tensor(value).detach(), torch.as_tensor(wanted).detach()
-    return bool((value - wanted).abs().max() <= tolerance * (1 + wanted.abs().max()))
-
-
 def value_and_gradient(f: Solution, student: Tensor, *others: Any) -> dict[str, Any]:
     """What a loss says, and how it pulls the student."""
     student = student.detach().requires_grad_()

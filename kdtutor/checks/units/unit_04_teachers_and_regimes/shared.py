@@ -1,16 +1,10 @@
-"""What the exercises of this unit share: closeness, modules filled from a generator, a loss with its gradients."""
+"""What the exercises of this unit share: modules filled from a generator, a loss with its gradients."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
-
-
-def near(value: Any, wanted: Any, tolerance: float = 1e-4) -> bool:
-    """Whether two numbers or tensors agree, relative to the larger entries of `wanted`."""
-    value, wanted = torch.as_tensor(value).detach(), torch.as_tensor(wanted).detach()
-    return value.shape == wanted.shape and bool((value - wanted).abs().max() <= tolerance * (1 + wanted.abs().max()))
 
 
 def filled(make: Callable[[], nn.Module], g: Generator) -> nn.Module:
