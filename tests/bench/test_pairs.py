@@ -1,6 +1,8 @@
 """What is timed is what the calls took, and a slow `ours` cannot hide."""
 
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from time import sleep
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 from kdtutor.bench import Case, Measurement, Setting
 from kdtutor.bench.agreement import require_agreement
-from kdtutor.bench.pairs import compare_times
+from kdtutor.bench.pairs import WARMUP, compare_times
 from kdtutor.bench.suite import measure
 
 
@@ -26,6 +28,20 @@ def test_a_call_of_several_steps_is_divided_by_them_and_its_ratio_is_not(setting
     assert 2 <= found.ours < 8
     assert 0.3 < found.ratio.median < 3
     assert found.limit == pytest.approx(1.0)
+
+
+def test_short_calls_are_timed_in_blocks_of_as_many_on_both_sides(setting: Setting) -> None:
+    called = Counter[str]()
+
+    def nap(name: str) -> None:
+        called[name] += 1
+        sleep(0.0005)
+
+    found = compare_times(setting, partial(nap, "ours"), partial(nap, "rival"), warmup=2)
+    assert 0.5 <= found.ours < 20
+    assert 0.5 <= found.rival < 20
+    assert called["ours"] - WARMUP == called["rival"]
+    assert called["rival"] >= 2 * (found.ratio.n + 2)
 
 
 def slow(setting: Setting) -> Measurement:
