@@ -125,6 +125,12 @@ def refuse_nan(**tensors: Tensor) -> None:
             raise ValueError(f"{name} holds NaN in {int(tensor.isnan().sum())} of {tensor.numel()} entries")
 
 
+def refuse_nan_of_rows(per_row: Tensor, **tensors: Tensor) -> None:
+    """Name the tensor whose NaN has come into a loss's rows, where values can be read without a stall."""
+    if values_are_readable(per_row) and bool(per_row.isnan().any()):
+        refuse_nan(**tensors)
+
+
 def require_finite(**tensors: Tensor) -> None:
     """Name the first tensor that holds NaN or infinity, where values can be read without a stall."""
     refuse_nan(**tensors)

@@ -1,37 +1,42 @@
-"""KL(p_t(T) ‖ p_s(T)) of logits, on the CPU a cache-sized block of rows at a time.
+"""KL(p_t(T) ‖ p_s(T)) of logits in as little time as they allow: large ones a cache-sized block of rows at a time.
 
 Composed of torch's functions, the loss writes some ten arrays of the logits' size to memory and reads them back; that
 traffic, not the arithmetic, is its cost. Here a block of rows passes through all steps while it is in the cache, and
 only the gradient leaves it: ∂KL/∂z_s = (p_s - p_t) / T.
 
-Blocks serve plain CPU tensors that are large enough. All others take the composed way, under torch.func.vmap too,
-where a function with a backward pass of its own costs more than the traffic saved; so do logits with a class that -inf
-rules out of both, for which the blocks give NaN, 0 · (∞ - ∞).
+Blocks serve plain CPU tensors. Small ones are in the cache anyway: what they cost is each call of torch, and the
+fewest are made. Both give NaN, 0 · (∞ - ∞), for a class that -inf rules out of both logits. Such logits and all other
+tensors take the careful way, under torch.func.vmap too, where a function with a backward pass of its own costs more
+than the traffic saved.
 """
 
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from kdtutor.distill.arguments import values_are_readable
+from kdtutor.distill.arguments import refuse_nan_of_rows, values_are_readable
 from kdtutor.distill.log_probabilities import kl_terms, log_softened
 
 ELEMENTS_PER_THREAD = 2**18
-WORTH_BLOCKS = 2**15  # elements; fewer are in the cache anyway, and what then costs is each call of torch
+WORTH_BLOCKS = 2**15  # elements
 
 
 def softened_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
     """KL(p_t(T) ‖ p_s(T)) of each row, (N,), in float32 at least; differentiable, any number of times, by the student.
 
-    student_logits, teacher_logits: (N, C).
+    student_logits, teacher_logits: (N, C). ValueError for NaN (on the CPU).
     """
-    if student_logits.numel() >= WORTH_BLOCKS and _are_plain(student_logits, teacher_logits):
-        per_row = _blockwise(student_logits, teacher_logits, temperature)
+    if _are_plain(student_logits, teacher_logits):
+        few = student_logits.numel() < WORTH_BLOCKS
+        per_row = (_at_once if few else _blockwise)(student_logits, teacher_logits, temperature)
         if not bool(per_row.isnan().any()):
             return per_row
-    return kl_terms(log_softened(teacher_logits, temperature), log_softened(student_logits, temperature)).sum(-1)
+    per_row = kl_terms(log_softened(teacher_logits, temperature), log_softened(student_logits, temperature)).sum(-1)
+    refuse_nan_of_rows(per_row, student_logits=student_logits, teacher_logits=teacher_logits)
+    return per_row
 
 
 def _are_plain(student_logits: Tensor, teacher_logits: Tensor) -> bool:
@@ -43,6 +48,11 @@ def _are_plain(student_logits: Tensor, teacher_logits: Tensor) -> bool:
         and _precision(student_logits) == _precision(teacher_logits)
         and all(forward_ad.unpack_dual(z).tangent is None for z in pair)
     )
+
+
+def _at_once(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    log_p_s, log_p_t = log_softened(student_logits, temperature), log_softened(teacher_logits, temperature)
+    return F.kl_div(log_p_s, log_p_t, reduction="none", log_target=True).sum(-1)
 
 
 def _blockwise(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kdtutor.distill.arguments import (
     refuse_nan,
+    refuse_nan_of_rows,
     require_class_weights,
     require_classes,
     require_finite,
@@ -21,7 +22,6 @@ from kdtutor.distill.arguments import (
     require_probabilities,
     require_temperature,
     require_weight,
-    values_are_readable,
 )
 from kdtutor.distill.fused import softened_kl
 from kdtutor.distill.log_probabilities import (
@@ -107,8 +107,8 @@ def kd_loss(
         require_class_weights(class_weights, student_logits)
     if direction not in get_args(Direction):
         raise ValueError(f"direction is {direction!r}: one of 'forward', 'reverse', 'js' is needed")
-    per_row = _kd_of_rows(student_logits, teacher_logits, temperature, direction, class_weights)
-    return reduced(per_row, reduction).to(student_logits.dtype)
+    divergence = _divergence(student_logits, teacher_logits.detach(), temperature, direction, class_weights)
+    return reduced(temperature**2 * divergence, reduction).to(student_logits.dtype)
 
 
 @mean_of_rows
@@ -133,7 +133,7 @@ def distillation_loss(
     require_labels(labels, student_logits)
     require_weight("alpha", alpha, 0.0, 1.0)
     hard = F.cross_entropy(at_least_float32(student_logits), labels.long(), reduction="none")
-    soft = _kd_of_rows(student_logits, teacher_logits, temperature, "forward", None)
+    soft = temperature**2 * softened_kl(student_logits, teacher_logits.detach(), temperature)
     return reduced(torch.lerp(hard, soft, alpha), reduction).to(student_logits.dtype)
 
 
@@ -154,22 +154,6 @@ def standardize_logits(logits: Tensor) -> Tensor:
     return z_score(at_least_float32(logits)).to(logits.dtype)
 
 
-def _kd_of_rows(
-    student_logits: Tensor,
-    teacher_logits: Tensor,
-    temperature: float,
-    direction: Direction,
-    class_weights: Tensor | None,
-) -> Tensor:
-    """T² · D(p_t(T), p_s(T)) of each row, (N,), in float32 at least. ValueError for NaN (on the CPU)."""
-    per_row = temperature**2 * _divergence(
-        student_logits, teacher_logits.detach(), temperature, direction, class_weights
-    )
-    if values_are_readable(per_row) and bool(per_row.isnan().any()):
-        refuse_nan(student_logits=student_logits, teacher_logits=teacher_logits)
-    return per_row
-
-
 def _divergence(
     student_logits: Tensor,
     teacher_logits: Tensor,
@@ -177,7 +161,7 @@ def _divergence(
     direction: Direction,
     class_weights: Tensor | None,
 ) -> Tensor:
-    """D(p_t(T), p_s(T)) of each row, (N,), in float32 at least."""
+    """D(p_t(T), p_s(T)) of each row, (N,), in float32 at least. ValueError for NaN (on the CPU)."""
     if direction == "forward" and class_weights is None:
         return softened_kl(student_logits, teacher_logits, temperature)
     log_s = log_softened(student_logits, temperature)
@@ -192,4 +176,6 @@ def _divergence(
             terms = (kl_terms(log_t, log_m) + kl_terms(log_s, log_m)) / 2
     if class_weights is not None:
         terms = terms * class_weights.to(terms)
-    return terms.sum(-1)
+    per_row = terms.sum(-1)
+    refuse_nan_of_rows(per_row, student_logits=student_logits, teacher_logits=teacher_logits)
+    return per_row

@@ -1,4 +1,7 @@
-"""The blocks promise what the composed expression gives: class weights of 1 take that way and are the oracle."""
+"""Large logits in blocks and small ones in few calls promise what the careful expression gives.
+
+Class weights of 1 take that way and are the oracle.
+"""
 
 import pytest
 import torch
@@ -17,10 +20,10 @@ def composed(student, teacher, temperature=4.0, **kwargs):
     return kd_loss(student, teacher, temperature, class_weights=torch.ones_like(student[0]), **kwargs)
 
 
-@pytest.fixture(autouse=True)
-def few_are_enough(monkeypatch):
-    """Blocks of the small examples of this file too."""
-    monkeypatch.setattr(fused, "WORTH_BLOCKS", 1)
+@pytest.fixture(autouse=True, params=[1, 10**9], ids=["in blocks", "at once"])
+def few(request, monkeypatch):
+    """The small examples of this file as large logits are computed, and as small ones."""
+    monkeypatch.setattr(fused, "WORTH_BLOCKS", request.param)
 
 
 @pytest.fixture(params=[3, 40, 10**6])
@@ -71,6 +74,7 @@ def test_an_offset_of_ten_thousand_costs_no_more_accuracy_than_it_must():
 
 def test_the_blocks_are_what_kd_loss_uses_on_the_cpu_and_only_there_where_they_apply(monkeypatch):
     used = []
+    monkeypatch.setattr(fused, "WORTH_BLOCKS", 1)
     original = fused._by_blocks
     monkeypatch.setattr(fused, "_by_blocks", lambda z_s, *a, **k: used.append(len(z_s)) or original(z_s, *a, **k))
     student, teacher = logits(3, 4)
