@@ -21,7 +21,7 @@ from kdtutor.distill.arguments import refuse_nan_of_rows, values_are_readable
 from kdtutor.distill.log_probabilities import kl_terms, log_softened
 
 ELEMENTS_PER_THREAD = 2**18
-WORTH_BLOCKS = 2**15  # elements
+WORTH_BLOCKS = 2**18  # elements
 
 
 def softened_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:

@@ -47,9 +47,11 @@ def stacked_rows(
         shared = all(target is column[0] for target in column)
         columns.append((column[0] if shared else torch.cat(list(column))).to(device))
     shift = torch.arange(S, device=device).unsqueeze(1) * N
+    all_common = all(len(column) == N for column in (inputs, *columns))
 
     def batch(index: Tensor, _generators: Sequence[Generator]) -> tuple[Tensor, Targets]:
-        common, own = index.flatten(), (index + shift).flatten()
+        common = index.flatten()
+        own = common if all_common else (index + shift).flatten()
 
         def fetch(column: Tensor) -> Tensor:
             rows = column.index_select(0, common if len(column) == N else own)
