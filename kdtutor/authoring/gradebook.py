@@ -22,10 +22,12 @@ def make_gradebook(url: str) -> None:
         Path(place.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(place)
     try:
+        if inspect(engine).get_table_names():
+            return
         with engine.begin() as connection:
             if sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's driver begins none for tables
-            if not inspect(connection).get_table_names():
+            if not inspect(connection).get_table_names():  # another process may have been quicker
                 _fill(connection)
     finally:
         engine.dispose()

@@ -1,4 +1,4 @@
-"""Grading on many machines: the same calls through the executor of a dask.distributed scheduler.
+"""Grading on many machines: the same calls through a dask.distributed scheduler.
 
 The course's key travels to the workers, which sign with it; the gradebook and the instructor's files stay where they
 are. Use a private network, or TLS as Dask's own configuration (`distributed.comm`) sets it up.
@@ -7,7 +7,6 @@ are. Use a private network, or TLS as Dask's own configuration (`distributed.com
 import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -55,8 +54,7 @@ class Cluster:
             except TimeoutError:
                 raise RuntimeError(f"the scheduler {scheduler or ''} has no workers: start some") from None
             self.tiers = frozenset(self._equipment(trust))
-            self._executor = self.client.get_executor(pure=False)
-            self._at_work: dict[Future[Any], Submission] = {}
+            self._at_work: dict[Any, Submission] = {}
             self._undo = undo.pop_all()
 
     def __enter__(self) -> Self:
@@ -91,7 +89,7 @@ class Cluster:
             self._give(recipe, submission)
         tried: set[str] = set()
         while self._at_work:
-            for done in wait(self._at_work, return_when=FIRST_COMPLETED).done:
+            for done in self._done():
                 submission, outcome = self._at_work.pop(done), _outcome(done)
                 if isinstance(outcome, Breakdown) and not outcome.lasting and submission.learner not in tried:
                     tried.add(submission.learner)
@@ -105,8 +103,18 @@ class Cluster:
         import dask
 
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):  # a notebook may be large
-            task = self._executor.submit(cluster_worker.grade, recipe, submission)
+            task = self.client.submit(cluster_worker.grade, recipe, submission, pure=False)
         self._at_work[task] = submission
+
+    def _done(self) -> list[Any]:
+        """Tasks that have ended, waited for until there is one."""
+        # Not through Dask's executor: a task whose worker dies as its result is fetched never ends there (2026.8)
+        from distributed import wait
+        from distributed.client import CancelledError
+
+        with suppress(CancelledError):  # the result of one was lost with a worker
+            wait(list(self._at_work), return_when="FIRST_COMPLETED")
+        return [task for task in self._at_work if task.done()]
 
     def _equipment(self, trust: bool) -> Iterator[str]:
         """The workers' sandboxes. NoSandboxError where one has none and the submissions are not trusted."""
@@ -138,16 +146,16 @@ def _place(scheduler: str | None, jobs: int, undo: ExitStack) -> tuple[dict[str,
     return {"address": scheduler}, FIRST_WORKER_SECONDS
 
 
-def _outcome(done: "Future[Any]") -> Record | Breakdown:
+def _outcome(done: Any) -> Record | Breakdown:
     from distributed import KilledWorker
+    from distributed.client import CancelledError
 
     try:
-        error = done.exception()
-    except CancelledError:  # its data were lost with a worker
-        return Breakdown(DIED)
-    if error is None:
         return done.result()
-    return Breakdown(DIED if isinstance(error, KilledWorker) else in_words(error))
+    except (KilledWorker, CancelledError):  # or its data were lost with a worker
+        return Breakdown(DIED)
+    except Exception as error:
+        return Breakdown(in_words(error))
 
 
 def _require_same_versions(who: str, there: Mapping[str, str]) -> None:

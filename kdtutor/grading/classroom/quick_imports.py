@@ -1,4 +1,4 @@
-"""Imports of large libraries without what they cost beside: a third of the time."""
+"""Imports of large libraries without what they cost beside."""
 
 import gc
 import sys

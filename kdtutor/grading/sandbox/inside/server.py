@@ -208,7 +208,7 @@ def main() -> None:
     """Run by the grader as a program: its one argument is the descriptor of the control socket."""
     control = socket.socket(fileno=int(sys.argv[1]))
     plan = Plan.from_json(control.recv(MESSAGE))
-    gc.disable()  # it would look through every imported object many times over: a quarter of the time
+    gc.disable()  # it would look through every imported object many times over
     try:
         sys.prefix = sys.exec_prefix = plan.prefix
         sys.path[:] = [*plan.search]
