@@ -24,14 +24,14 @@ Step = Callable[[], object]
 
 def cached_step(setting: Setting) -> Measurement:
     """A run from looked-up logits against the common one, per step."""
-    task = _task(setting)
+    task = _Task(setting)
     cache, took = _cached(task, None)
     return _against_common(setting, task, partial(_from_cache, task, cache), None, took)
 
 
 def cached_views_step(setting: Setting, rival_shifts: bool = False) -> Measurement:
     """The same with a random one of 25 shifts a sample; the common loop without shifts unless `rival_shifts`."""
-    task, views = _task(setting), shifts(2)
+    task, views = _Task(setting), shifts(2)
     cache, took = _cached(task, views)
     return _against_common(
         setting, task, partial(_from_views, task, cache, views), views if rival_shifts else None, took
@@ -52,10 +52,6 @@ class _Task:
         self.teacher = mlp(*width[0], seed=0).to(setting.device)
         self.student = mlp(*width[1], seed=1).to(setting.device)
         self.recipe = Recipe(epochs=self.epochs, batch_size=BATCH, lr=LR, schedule="constant")
-
-
-def _task(setting: Setting) -> _Task:
-    return _Task(setting)
 
 
 def _cached(task: _Task, views: Views | None) -> tuple[LogitCache, float]:

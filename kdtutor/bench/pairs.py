@@ -48,11 +48,11 @@ def compare_times(
 
 
 def _calls(fn: Callable[[], object], device: torch.device) -> int:
-    """How many calls fill a block."""
+    """How many calls fill a block; a long one is tried once."""
     if device.type != "cpu":
         return 1
-    seconds = []
-    for _ in range(WARMUP):
+    seconds: list[float] = []
+    while len(seconds) < WARMUP and sum(seconds) < 10 * BLOCK:
         began = perf_counter()
         fn()
         seconds.append(perf_counter() - began)
