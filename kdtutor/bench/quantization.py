@@ -10,6 +10,7 @@ from kdtutor.bench.case import Case, Measurement, Setting
 from kdtutor.bench.networks import batch, inference, least_seconds, network
 from kdtutor.bench.pairs import compare_times
 from kdtutor.quantize import int8_matmul, observe_inputs, to_int8
+from kdtutor.training.products import fast_products
 
 
 def int8_network(setting: Setting, rows: int, static: bool = False) -> Measurement:
@@ -19,6 +20,12 @@ def int8_network(setting: Setting, rows: int, static: bool = False) -> Measureme
     ours, rival = inference(small, x), inference(model, x)
     require_agreement(ours(), rival(), 0.1, "the int8 network's answer")
     return compare_times(setting, ours, rival, least=least_seconds(setting, model, rows, "int8"))
+
+
+def int8_network_beside_fast_products(setting: Setting, rows: int) -> Measurement:
+    """The same where the float32 network has its products from the library that `fit` takes for its size."""
+    with fast_products(network(setting).parameters(), rows, setting.device):
+        return int8_network(setting, rows)
 
 
 def bfloat16_network(setting: Setting, rows: int) -> Measurement:
@@ -63,6 +70,17 @@ CASES = (
             partial(int8_network, rows=rows, static=True),
         )
         for rows in _TARGETS
+    ),
+    *(
+        Case(
+            "quantization",
+            f"MLP 784-1200-1200-10, batch {rows}, int8 beside fast float32",
+            "Int8Linear, each input's range measured",
+            "float32, its products as `fit` takes them",
+            partial(int8_network_beside_fast_products, rows=rows),
+            devices=("cpu",),
+        )
+        for rows in (64, 1024)
     ),
     *(
         Case(

@@ -22,6 +22,7 @@ from kdtutor.training.batches import order_of, require_rows, require_scalar, see
 from kdtutor.training.fit import Loss, epoch_mean, fit
 from kdtutor.training.history import History
 from kdtutor.training.precision import at_precision
+from kdtutor.training.products import fast_products
 from kdtutor.training.recipe import Recipe, optimizer_for
 
 
@@ -91,7 +92,8 @@ def fit_distributed(
     inputs, targets = inputs.to(device), [target.to(device) for target in targets]
     order, steps, step = order_of(seed), recipe.steps(len(inputs)), 0
     history = History()
-    with seeded(seed_of_layers(seed) + rank, device):
+    trained = optimizer.param_groups[0]["params"]
+    with seeded(seed_of_layers(seed) + rank, device), fast_products(trained, recipe.batch_size // processes, device):
         for _epoch in range(recipe.epochs):
             began = perf_counter()
             values = []

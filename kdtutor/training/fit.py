@@ -23,6 +23,7 @@ from kdtutor.training.checkpoint import Run, identify, resume, save_checkpoint
 from kdtutor.training.device import default_device
 from kdtutor.training.history import History
 from kdtutor.training.precision import at_precision
+from kdtutor.training.products import fast_products
 from kdtutor.training.recipe import Recipe, optimizer_for
 
 Loss = Callable[..., Tensor]
@@ -81,7 +82,7 @@ def fit(
     optimizer = optimizer_for(recipe, model.parameters())
     trained = optimizer.param_groups[0]["params"]
     steps = recipe.steps(len(inputs))
-    with seeded(seed_of_layers(seed), device):
+    with seeded(seed_of_layers(seed), device), fast_products(trained, recipe.batch_size, device):
         order, draws = order_of(seed), views_of(seed, device)
         run = Run(model, optimizer, {"order": order, "views": draws, **global_generators(device)}, History())
         if checkpoint:

@@ -14,6 +14,7 @@ from kdtutor.training.batches import BatchOf, order_of, require_rows, seed_of_la
 from kdtutor.training.device import default_device
 from kdtutor.training.fit import Loss, epoch_mean, global_generators
 from kdtutor.training.history import History
+from kdtutor.training.products import fast_products
 from kdtutor.training.recipe import Recipe, optimizer_for
 from kdtutor.training.stacked import Stacked
 from kdtutor.training.stacked_batches import Targets, per_student, samples_of, stacked_rows, stacked_views
@@ -114,7 +115,8 @@ def epochs_of_many(
         orders, draws = [order_of(seed) for seed in seeds], [views_of(seed, device) for seed in seeds]
         drawn: dict[str, Any] = {}
         for epoch in range(recipe.epochs):
-            with _layers_draw_on(drawn, seed_of_layers(seeds[0]), device):
+            layers = _layers_draw_on(drawn, seed_of_layers(seeds[0]), device)
+            with layers, fast_products(trained, recipe.batch_size, device):
                 for model in models:
                     model.train()
                 index = torch.stack([torch.randperm(N, generator=order) for order in orders]).to(device)
