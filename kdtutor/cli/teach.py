@@ -18,12 +18,10 @@ def demo(
     ask: Annotated[bool, typer.Option(help="ask for predictions before the explorers show what was measured")] = True,
 ) -> None:
     """Open the explorers full-screen for a projector. What follows is handed to Voila: --no-browser, --port=9000."""
-    from platformdirs import user_cache_path
-
+    from kdtutor.data.cache_folder import cache_folder
     from kdtutor.demos import served
 
-    folder = Path(os.environ.get("KDTUTOR_CACHE") or user_cache_path("kdtutor"))
-    notebook = served.write_notebook(folder / "demo", ask=ask)
+    notebook = served.write_notebook(cache_folder() / "demo", ask=ask)
     add_to_search_path("JUPYTER_PATH", served.JUPYTER_PATH)
     os.execv(sys.executable, [sys.executable, "-m", "voila", *served.voila_arguments(notebook), *context.args])
 

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.error import URLError
 
 import numpy as np
-import platformdirs
 import torch
 from torch import Tensor
 
+from kdtutor.data.cache_folder import cache_folder
 from kdtutor.data.dataset import Dataset, Split
 
 VALIDATION_SHARE = 10  # every data set gives the last tenth of its training images
@@ -64,7 +64,7 @@ def _read(published: str, function: str, root: str | Path | None, download: bool
     if dtype != torch.uint8 and not dtype.is_floating_point:
         raise ValueError(f"dtype is {dtype}: torch.uint8 or a floating type is needed")
     reader = _torchvision_reader(published)
-    folder = Path(root) if root is not None else platformdirs.user_cache_path("kdtutor") / "vision"
+    folder = Path(root) if root is not None else cache_folder() / "vision"
     train = _part(reader, folder, True, download, function)
     test = _part(reader, folder, False, False, function)
     cut = len(train.data) - len(train.data) // VALIDATION_SHARE

@@ -62,7 +62,8 @@ def fit(
     the same weights, bit for bit, as if it had not been interrupted (same machine, same number of threads); if it
     holds the finished run, nothing is trained. A loss, view or callback with a memory of its own is not kept in it.
 
-    The model ends in evaluation mode, on `device` (default: the GPU where there is one).
+    The model ends in evaluation mode, on `device` (default: the GPU where there is one). On a CPU, the products of a
+    large model are those of the faster library, see `training.products`.
     Raises ValueError for targets of another length, a loss that is no scalar, a checkpoint that is damaged or
     belongs to another run; FloatingPointError when an epoch's loss is not finite.
     """

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
+
+from kdtutor.data.cache_folder import cache_folder
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -20,7 +21,7 @@ def kept_weights(model: Model, name: str, train: Callable[[Model], object], *, c
     name: a file's name without its ending; it should tell apart whatever the weights depend on. train: trains the model
     in place. cache: a folder (default: the user's cache folder, or KDTUTOR_CACHE). A damaged file is made again.
     """
-    folder = cache or Path(os.environ.get("KDTUTOR_CACHE") or user_cache_path("kdtutor"))
+    folder = cache or cache_folder()
     path = folder / f"{name}.safetensors"
     weights = _read(path)
     if weights is not None:

@@ -161,11 +161,16 @@ def test_a_download_that_fails_says_so_and_substitutes_nothing(tmp_path, name):
         READ[name](tmp_path, download=True)
 
 
-def test_the_cache_folder_of_this_user_is_where_files_are_looked_for(tmp_path, monkeypatch):
+def test_files_are_looked_for_in_the_cache_of_this_user_or_the_folder_that_the_environment_names(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_cache_path", lambda app: tmp_path / app)
+    monkeypatch.delenv("KDTUTOR_CACHE", raising=False)
     with pytest.raises(FileNotFoundError) as refused:
         vision.cifar10()
     assert str(tmp_path / "kdtutor" / "vision") in str(refused.value)
+    monkeypatch.setenv("KDTUTOR_CACHE", str(tmp_path / "elsewhere"))
+    with pytest.raises(FileNotFoundError) as refused:
+        vision.cifar10()
+    assert str(tmp_path / "elsewhere" / "vision") in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["CIFAR10", "CIFAR100"])
