@@ -450,7 +450,7 @@ for order in reached:
     if order == best:
         claims[f"{order}_verdict"], claims[f"{order}_behind"] = "the best mean", 0.0
         continue
-    outcome = paired_comparison(reached[best], reached[order], smallest_gain=0.005)
+    outcome = paired_comparison(reached[best], reached[order], smallest_gain=0.005, confidence=0.99)
     claims[f"{order}_verdict"], claims[f"{order}_behind"] = outcome.verdict, 100 * outcome.difference
     cannot_tell += [order] if outcome.verdict == "cannot tell" else []
     print(f"{best} against {order}: {outcome}")
@@ -464,7 +464,7 @@ reveal("best order of D, P and Q, as three letters", best)
 # with more than five times the neurons and ten times the bits.
 #
 # **Reading the result.** Test accuracy; the verdict is that of "{{ order.best }} is better than this order" over ten paired
-# seeds, and a difference counts from half a point.
+# seeds, at 99 % each because there are five of them, and a difference counts from half a point.
 #
 # | order | learning rate | accuracy | behind the best, in points | verdict |
 # |---|---|---|---|---|
