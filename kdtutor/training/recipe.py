@@ -22,7 +22,7 @@ class Recipe:
 
     optimizer: "adamw", or "sgd" with `momentum`. schedule: "one-cycle", or "constant" at `lr`; see `learning_rate`.
     precision: "full" computes in the model's own dtype; "bfloat16" runs the model under autocast, while weights,
-    optimiser and loss stay as they are, which pays where bfloat16 products are fast (GPUs, CPUs with AMX).
+    optimiser and loss stay as they are, which pays where bfloat16 products are fast: on GPUs and many server CPUs.
     Raises ValueError for values outside their range and names that are not known.
     """
 
