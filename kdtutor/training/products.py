@@ -1,9 +1,9 @@
 """Which library multiplies float32 matrices on the CPU: oneDNN where products are large, torch's own choice elsewhere.
 
 torch takes MKL, which uses the widest vector units of Intel's processors only; on others oneDNN can be twice as fast.
-The one switch torch has for it is the permission to round float32 to bfloat16 inside a product (`fp32_precision`). oneDNN
-makes use of that permission only on processors with matrix units for bfloat16, so whether it rounds is asked first,
-and where it does, products stay as they are: these are float32 in every digit.
+The one switch torch has for it is the permission to round float32 to bfloat16 inside a product (`fp32_precision`).
+oneDNN makes use of that permission only on processors with matrix units for bfloat16, so whether it rounds is asked
+first, and where it does, products stay as they are: these are float32 in every digit.
 """
 
 from collections.abc import Callable, Iterable, Iterator
