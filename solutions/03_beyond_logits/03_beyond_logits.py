@@ -919,9 +919,9 @@ plots.show(
 # Against KD the verdict is *gain* for: {{ signature.gain_over_kd }}. *No gain*: {{ signature.no_gain_over_kd }}.
 # *Cannot tell*: {{ signature.unclear_over_kd }}. In one sentence: **{{ signature.verdict }}**. The largest mean is that
 # of {{ signature.best }}, {{ signature.best_accuracy.mean | percent }} ({{ signature.lead }} at 99.6 %). Where the verdict
-# is *cannot tell*, neither the lead nor its absence is shown: that takes more seeds, not a bolder sentence. Your machine
-# rounds differently and so trains other students. Where an interval ends close to 0 or to one point, the verdict of
-# your run may be another one, and neither run is wrong.
+# is *cannot tell*, neither the lead nor its absence is shown: that takes more seeds, not a bolder sentence. Another
+# machine rounds differently and so trains other students. Where an interval ends close to 0 or to one point, the verdict
+# of your run may be another one, and neither run is wrong.
 #
 # Sorted by where the losses act, the mean gain is {{ signature.by_place.logits | .1f }} points for those on logits,
 # {{ signature.by_place.hidden_vector | .1f }} on the hidden vector and {{ signature.by_place.map | .1f }} on the

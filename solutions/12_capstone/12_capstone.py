@@ -464,7 +464,8 @@ reveal("best order of D, P and Q, as three letters", best)
 # with more than five times the neurons and ten times the bits.
 #
 # **Reading the result.** Test accuracy; the verdict is that of "{{ order.best }} is better than this order" over ten paired
-# seeds, at 99 % each because there are five of them, and a difference counts from half a point.
+# seeds. Five orders are compared with the best, so each comparison is made at 99 %, which leaves about 5 % for all of
+# them together. A difference counts from half a point.
 #
 # | order | learning rate | accuracy | behind the best, in points | verdict |
 # |---|---|---|---|---|
